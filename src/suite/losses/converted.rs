@@ -90,8 +90,7 @@ pub(crate) fn is_kept(was: &Cell, is: &Cell, connection: &Connection) -> bool {
 /// value: `'https://' || host`, `json_object('v', value)`.
 pub(crate) fn is_wrapped(cells: &[(&Cell, &Cell)], connection: &Connection) -> bool {
     let longest = cells.iter().max_by_key(|(was, _)| as_key(was).len());
-    // A short one may be there by chance.
-    let Some((was, is)) = longest.filter(|(was, _)| as_key(was).len() > 4) else { return false };
+    let Some((was, is)) = longest else { return false };
     let around: OrderedSet<(String, String)> = wrappings(was, is).into_iter().collect();
     let members = |(was, is): &(&Cell, &Cell)| members_that_are(was, is, connection);
     let mut common = members(&(was, is));
@@ -107,7 +106,11 @@ pub(crate) fn is_wrapped(cells: &[(&Cell, &Cell)], connection: &Connection) -> b
             _ => false,
         })
     };
-    !common.is_empty() || around.iter().any(is_text_around)
+    // A short part of a text may be there by chance, and so may a small number.
+    let is_several = cells.iter().any(|(other, _)| other != was);
+    let length = as_key(was).len();
+    let is_member = !common.is_empty() && (is_several || length > 2 || matches!(was, Cell::Text(_)));
+    is_member || ((is_several || length > 4) && around.iter().any(is_text_around))
 }
 
 /// Returns what may be before and after a text within another one.

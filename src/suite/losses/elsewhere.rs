@@ -297,10 +297,13 @@ impl<'s, 'a> Wanted<'s, 'a> {
         &subject.before.cells[self.at]
     }
 
-    /// Returns true if a row has the name of the column as a value.
+    /// Returns true if a row has the name of the column as a value: `theme`, `app.theme`.
     fn is_named_in(&self, row: &Row) -> bool {
-        let is_name =
-            |cell: &Cell| matches!(cell, Cell::Text(text) if self.column.as_bytes().eq_ignore_ascii_case(text));
+        let is_name = |cell: &Cell| {
+            let Cell::Text(text) = cell else { return false };
+            let last = text.rsplit(|byte| b".:/".contains(byte)).next().unwrap_or_default();
+            self.column.as_bytes().eq_ignore_ascii_case(last)
+        };
         row.cells.iter().any(is_name)
     }
 

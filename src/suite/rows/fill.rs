@@ -96,7 +96,7 @@ impl RowPlan {
         for table in full_text.filter(|table| is_empty(table) && count(connection, table) == Some(0)) {
             match self.refilled.iter().find(|refill| refill.table == table.name) {
                 Some(refill) => refill.run(connection, schema),
-                None => drop(insert_texts(connection, table, self.rows)),
+                None => drop(insert_texts(connection, table, self.rows, &[])),
             }
         }
         failed

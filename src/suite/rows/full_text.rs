@@ -1,6 +1,7 @@
 //! Rows of full-text tables that hold their own content.
 
-use rusqlite::Connection;
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
 
 use crate::schema::{Column, Schema, Table, TableKind, Trigger, VirtualTable};
 use crate::sql::{Cursor, Name, insert_values, quote_identifier, quote_text, tokens};
@@ -20,14 +21,19 @@ pub(crate) fn index_triggers<'s>(schema: &'s Schema, name: &'s Name) -> impl Ite
 
 const TEXTS: [&str; 5] = ["Night train to the sea", " River  ", "", "HARBOR lights, again and again", "Snow"];
 
-/// Inserts rows of a few words. Returns true if all are in.
-pub(crate) fn insert_texts(connection: &Connection, table: &Table, rows: u64) -> bool {
+/// Inserts rows of a few words, beside the values that are given. Returns true if all are in.
+pub(crate) fn insert_texts(connection: &Connection, table: &Table, rows: u64, given: &[(Name, Value)]) -> bool {
     let columns: Vec<&Name> = table.columns.iter().filter(|column| !column.hidden).map(|column| &column.name).collect();
     let into = format!("INTO {}", quote_identifier(&table.name));
     let insert = |row: u64| {
-        let text = |column: usize| quote_text(TEXTS[(row as usize + column * 2) % TEXTS.len()]);
+        let place = |column: usize| given.iter().position(|(name, _)| name == columns[column]);
+        let text = |column: usize| match place(column) {
+            Some(place) => format!("?{}", place + 1),
+            None => quote_text(TEXTS[(row as usize + column * 2) % TEXTS.len()]),
+        };
         let values: Vec<String> = (0..columns.len()).map(text).collect();
-        connection.execute(&insert_values(&into, &columns, &values), []).is_ok()
+        let parameters = params_from_iter(given.iter().map(|(_, value)| value));
+        connection.execute(&insert_values(&into, &columns, &values), parameters).is_ok()
     };
     (0..rows).all(insert)
 }

@@ -176,7 +176,7 @@ impl<'a> RowMaker<'a> {
         }
         self.attempts += 1;
         if is_full_text(table) {
-            let is_made = request.conditions.is_empty() && insert_texts(self.connection, table, rows);
+            let is_made = request.conditions.is_empty() && insert_texts(self.connection, table, rows, &request.values);
             self.made += u64::from(is_made);
             return is_made;
         }
