@@ -12,6 +12,7 @@ mod own_connections;
 mod remedies;
 mod scheduler;
 mod transactions;
+mod two_connections;
 
 use sqlitmus::interleave::Explore;
 use sqlitmus::rusqlite::{Connection, Result};
