@@ -29,13 +29,13 @@ fn program(random: &mut Random) -> Program {
     let mut program = Program::new();
     let mut open = None;
     for _ in 0..2 + random.below(2) {
-        let on = random.below(2) as usize;
+        let on = random.below(2);
         if open.is_none() && random.below(3) == 0 {
-            program.push((on, ["BEGIN", "BEGIN IMMEDIATE"][random.below(2) as usize]));
+            program.push((on, ["BEGIN", "BEGIN IMMEDIATE"][random.below(2)]));
             open = Some(on);
         }
         // Another connection would wait for the task itself.
-        program.push((open.unwrap_or(on), STATEMENTS[random.below(7) as usize]));
+        program.push((open.unwrap_or(on), STATEMENTS[random.below(7)]));
         if let Some(on) = open.take_if(|_| random.below(2) == 0) {
             program.push((on, "COMMIT"));
         }
