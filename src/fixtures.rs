@@ -25,12 +25,12 @@
 //! They use [`Template::new`] with [`Profile::PRODUCTION`](crate::Profile::PRODUCTION). For anything else, write a template and
 //! a fixture of one line, as in the example of the [crate].
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::db::{Template, TestDb};
 use crate::env;
 use crate::error::Result;
-use crate::ordered::OrderedMap;
 
 /// What rstest's `#[fixture]` generates, without a dependency on any version of it: it calls `db::default()` for `db: TestDb`, and
 /// `db::partial_1(..)` for `#[with(..)] db: TestDb`.
@@ -97,7 +97,7 @@ fn checked_folder(migrations: &str, db: Result<TestDb>) -> TestDb {
 
 /// Returns the template of a folder, of which there is one in the process.
 fn template(migrations: &'static str) -> &'static Template {
-    static TEMPLATES: Mutex<OrderedMap<&str, &Template>> = Mutex::new(OrderedMap::new());
+    static TEMPLATES: Mutex<BTreeMap<&str, &Template>> = Mutex::new(BTreeMap::new());
     let mut templates = TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
     templates.entry(migrations).or_insert_with(|| Box::leak(Box::new(Template::new(migrations))))
 }

@@ -146,7 +146,6 @@ mod lock;
 mod macros;
 pub mod migrations;
 mod order;
-mod ordered;
 mod own;
 #[cfg(feature = "plan")]
 pub mod plan;

@@ -1,5 +1,6 @@
 //! The template of an app's databases: where the schema comes from, how connections are set up, which rows are in it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
 use std::path::Path;
@@ -21,7 +22,6 @@ use super::watched;
 use crate::env;
 use crate::error::{BoxError, Error, ErrorKind, Result, or_panic};
 use crate::migrations::{Ledger, Migrations, Runner};
-use crate::ordered::OrderedMap;
 
 /// The template that an app's databases are made from.
 ///
@@ -60,7 +60,7 @@ pub struct Template {
     pub(super) block_on: Option<BlockOn>,
     image: OnceCell<Image>,
     /// The images of `at`, by version.
-    versions: Mutex<OrderedMap<i64, Image>>,
+    versions: Mutex<BTreeMap<i64, Image>>,
 }
 
 /// Identifies code, together with the place of the call: two templates with the same text are two templates.
@@ -104,7 +104,7 @@ impl Template {
             checked: None,
             block_on: None,
             image: OnceCell::new(),
-            versions: Mutex::new(OrderedMap::new()),
+            versions: Mutex::new(BTreeMap::new()),
         }
     }
 

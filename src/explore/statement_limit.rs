@@ -4,11 +4,11 @@
 //! app begins another one in vain. After that each statement fails, which ends code that returns its errors. Where even that
 //! helps nothing, the process is aborted, with a report on the standard error: no other test could ever end.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::Error;
-use crate::ordered::OrderedMap;
 use crate::report::count;
 use crate::sql::keyword;
 use crate::trace::{Listener, Start};
@@ -33,7 +33,7 @@ struct State {
     statements: u64,
     vain_begins: u64,
     /// The last statements, with the number of times that each was run.
-    last: OrderedMap<String, u64>,
+    last: BTreeMap<String, u64>,
     is_exceeded: bool,
     left_open: bool,
 }

@@ -1,12 +1,13 @@
 //! The diagnosis of a fault, and the text of its failure.
 
+use std::collections::BTreeMap;
+
 use super::fault::Fault;
 use super::injector::{InjectedFault, REPEATS};
 use super::session::Session;
 use crate::db::MAIN;
 use crate::error::{Error, ErrorKind};
 use crate::explore::{ActionPart, ContentChanges, FILE_BY_FILE, Files, Outcome, replay_note};
-use crate::ordered::OrderedMap;
 use crate::report::count;
 
 /// A run of the action with a fault.
@@ -82,7 +83,7 @@ impl FaultRun {
 
     /// Returns the statement that was recorded most often, and how often.
     fn most_repeated(&self) -> Option<(&str, usize)> {
-        let mut times: OrderedMap<&str, usize> = OrderedMap::new();
+        let mut times: BTreeMap<&str, usize> = BTreeMap::new();
         for sql in &self.statements {
             *times.entry(sql).or_default() += 1;
         }

@@ -7,7 +7,8 @@
 //! many a pool opens is a matter of time. SQLite reads the schema then, and checks it again before each statement. Only where
 //! the first connection sets something of the database, such as its journal mode, others may see it.
 
-use crate::ordered::{OrderedMap, OrderedSet};
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::sql::Setting;
 
 #[derive(Default)]
@@ -15,12 +16,12 @@ pub(super) struct TaskConnections {
     /// Those that the task has opened itself and not closed.
     open: Vec<Opened>,
     /// The files of those that have taken a lock for a statement, by their numbers.
-    files: OrderedMap<usize, usize>,
+    files: BTreeMap<usize, usize>,
     /// The numbers of those that have run a statement other than a setting.
-    used: OrderedSet<usize>,
+    used: BTreeSet<usize>,
     running: Option<Running>,
     /// The threads that run a PRAGMA which is no step.
-    setting_up: OrderedSet<usize>,
+    setting_up: BTreeSet<usize>,
 }
 
 struct Opened {

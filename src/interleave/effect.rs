@@ -4,10 +4,10 @@
 //! the snapshot, and what they write for the step that releases the write lock. Steps between the two that touch no lock are
 //! no other connection's business. Whatever is not understood depends on everything that touches a lock.
 
+use std::collections::BTreeMap;
+
 use super::footprint::{Footprints, Rows};
 use super::run::{Event, ScheduleRecord};
-
-use crate::ordered::OrderedMap;
 
 /// The lock that a step leaves changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -129,7 +129,7 @@ pub(super) fn steps(record: &ScheduleRecord, footprints: &mut Footprints, cautio
     };
     let by_rows = matches!(caution, Caution::Rows | Caution::Names);
     let mut steps: Vec<Step> = Vec::new();
-    let mut transactions: OrderedMap<(usize, Option<usize>), Transaction> = OrderedMap::new();
+    let mut transactions: BTreeMap<(usize, Option<usize>), Transaction> = BTreeMap::new();
     let mut blocked = 0;
     for event in &record.events {
         if event.waits_for_nothing_done() {

@@ -27,6 +27,7 @@
 //!   than half of a schedule's time goes into its connections and the digest of its state. Lists are split once, not in
 //!   each schedule.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use super::choices::{Chooser, bits, orders};
@@ -43,7 +44,6 @@ use crate::draw::{self, Draw};
 use crate::env::Shard;
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::help_for;
-use crate::ordered::OrderedMap;
 use crate::progress::Progress;
 use crate::report::visible;
 
@@ -85,8 +85,8 @@ pub(super) struct Explorer<'a, 'r> {
 #[derive(Default)]
 struct Tally {
     found: Vec<FoundProblem>,
-    outcomes: OrderedMap<String, u64>,
-    notes: OrderedMap<String, u64>,
+    outcomes: BTreeMap<String, u64>,
+    notes: BTreeMap<String, u64>,
     schedules: u64,
     of_all_shards: u64,
     /// The schedules without a problem in which a task fails.

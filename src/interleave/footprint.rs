@@ -3,7 +3,7 @@
 //! SQLite has the last word: a statement is explained on a copy of the database, with its values in place of its parameters. A
 //! part that is not understood stands for the whole database.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use rusqlite::Connection;
@@ -11,7 +11,6 @@ use rusqlite::Connection;
 use crate::check::shown;
 use crate::db::Address;
 use crate::error::Result;
-use crate::ordered::OrderedSet;
 use crate::sql::{Setting, keyword, setting};
 
 /// Rows of the database.
@@ -19,12 +18,12 @@ use crate::sql::{Setting, keyword, setting};
 pub(super) enum Rows {
     All,
     /// Tables, each with one of its rowids or as a whole.
-    Some(OrderedSet<(String, Option<i64>)>),
+    Some(BTreeSet<(String, Option<i64>)>),
 }
 
 impl Default for Rows {
     fn default() -> Rows {
-        Rows::Some(OrderedSet::new())
+        Rows::Some(BTreeSet::new())
     }
 }
 
@@ -64,7 +63,7 @@ pub(super) struct Footprint {
     pub(super) reads: Rows,
     pub(super) writes: Rows,
     /// The tables for whose rows it takes new rowids.
-    pub(super) new_ids: OrderedSet<String>,
+    pub(super) new_ids: BTreeSet<String>,
     /// True if later statements may mean something else: the schema or a setting changes.
     pub(super) changes_meaning: bool,
 }

@@ -1,5 +1,6 @@
 //! Runs of the tasks one after another, with which every schedule is compared.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::choices::{Chooser, bit, bits};
@@ -12,7 +13,6 @@ use crate::check::Mask;
 use crate::db::Address;
 use crate::error::Result;
 use crate::order::Order as _;
-use crate::ordered::OrderedMap;
 
 /// Runs the tasks, and keeps the runs in which they ran one after another.
 pub(super) struct SerialRuns<'a> {
@@ -29,10 +29,10 @@ pub(super) struct SerialRuns<'a> {
     /// The columns and values that differ when the tasks run again.
     pub(super) hidden: Arc<Hidden>,
     new_ids: Option<NewIds>,
-    serial: OrderedMap<Vec<usize>, Run>,
+    serial: BTreeMap<Vec<usize>, Run>,
     /// The orders of runs that differ from them in the ids of new rows, by digest and results.
-    renamed: OrderedMap<(u64, String), Option<Vec<usize>>>,
-    by_transaction: OrderedMap<(Vec<u8>, Vec<Option<u64>>), Run>,
+    renamed: BTreeMap<(u64, String), Option<Vec<usize>>>,
+    by_transaction: BTreeMap<(Vec<u8>, Vec<Option<u64>>), Run>,
 }
 
 impl<'a> SerialRuns<'a> {
@@ -47,9 +47,9 @@ impl<'a> SerialRuns<'a> {
             each_transaction: false,
             hidden: Arc::default(),
             new_ids: None,
-            serial: OrderedMap::new(),
-            renamed: OrderedMap::new(),
-            by_transaction: OrderedMap::new(),
+            serial: BTreeMap::new(),
+            renamed: BTreeMap::new(),
+            by_transaction: BTreeMap::new(),
         }
     }
 

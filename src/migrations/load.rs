@@ -1,5 +1,6 @@
 //! Builds a history from files, as their runner would: its format, the order of the migrations, their scripts.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::atlas;
@@ -13,7 +14,6 @@ use super::source::{self, Content, File};
 use super::unreadable::{self, Unreadable, of_folder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::order::Order as _;
-use crate::ordered::OrderedSet;
 use crate::sql;
 
 /// The format of a history; its migrations in order, each version once, never empty; its oddities.
@@ -112,7 +112,7 @@ impl<'a> Loader<'a> {
             self.check_consecutive(&steps)?;
         }
         self.report_order(&steps);
-        let numbers: OrderedSet<i64> = steps.iter().filter_map(|step| step.version).collect();
+        let numbers: BTreeSet<i64> = steps.iter().filter_map(|step| step.version).collect();
         let has_numbers = numbers.len() == steps.len();
         let mut migrations = Vec::with_capacity(steps.len());
         for (step, position) in steps.into_iter().zip(1..) {

@@ -1,5 +1,6 @@
 //! Recognizes the format of a folder, and which of its files the runner of that format reads.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::migration::Format;
@@ -9,7 +10,6 @@ use super::source::File;
 use super::unreadable;
 use crate::error::Result;
 use crate::order::Order as _;
-use crate::ordered::OrderedSet;
 
 /// The format of a folder by the names of its files, and the files that are migrations.
 pub(super) struct Recognized {
@@ -199,13 +199,13 @@ impl Folder<'_> {
     /// Leaves out the scripts for other databases, and those for all if there is one for SQLite.
     fn choose_dialect(&mut self) {
         let file = |index: usize| &self.files[index].name;
-        let special: OrderedSet<(String, bool)> = self
+        let special: BTreeSet<(String, bool)> = self
             .scripts
             .iter()
             .filter(|(index, _)| names::dialect(file(*index)) == Some(true))
             .map(|(index, named)| (names::identity(Format::Plain, file(*index)), named.down))
             .collect();
-        let ups = |scripts: &[(usize, Named)]| -> OrderedSet<String> {
+        let ups = |scripts: &[(usize, Named)]| -> BTreeSet<String> {
             let ups = scripts.iter().filter(|(_, named)| !named.down);
             ups.map(|(index, _)| names::identity(Format::Plain, file(*index))).collect()
         };
@@ -215,7 +215,7 @@ impl Folder<'_> {
             None => !special.contains(&(names::identity(Format::Plain, file(*index)), named.down)),
         });
         // What only other databases have cannot be undone either.
-        let gone: OrderedSet<String> = before.difference(&ups(&self.scripts)).cloned().collect();
+        let gone: BTreeSet<String> = before.difference(&ups(&self.scripts)).cloned().collect();
         self.scripts.retain(|(index, _)| !gone.contains(&names::identity(Format::Plain, file(*index))));
     }
 
@@ -239,7 +239,7 @@ impl Folder<'_> {
 
     /// Reports the files that look like migrations and are not read.
     fn report_unread(&mut self, format: Format, strays: &[usize]) {
-        let versions: OrderedSet<Option<i64>> = self.scripts.iter().map(|(_, named)| named.version).collect();
+        let versions: BTreeSet<Option<i64>> = self.scripts.iter().map(|(_, named)| named.version).collect();
         let mut unread: Vec<usize> = strays.iter().chain(&self.left_out).copied().collect();
         unread.order();
         // drizzle's journal decides on the files beside it.

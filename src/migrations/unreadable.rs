@@ -1,12 +1,12 @@
 //! The errors of files that are no history.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::migration::Format;
 use super::names::{self, Role};
 use super::source::File;
 use crate::error::{Error, ErrorKind};
-use crate::ordered::OrderedSet;
 
 /// A problem at which a runner would fail: a headline, the place, and a remedy.
 pub(super) struct Unreadable {
@@ -137,13 +137,13 @@ pub(super) fn nothing(files: &[File<'_>], folder: Option<&Path>) -> Error {
 
 /// Returns the subfolders that hold migrations, and the one to load: that of SQLite, or the first.
 fn subfolders<'f>(files: &'f [File<'_>]) -> Option<(Vec<&'f str>, &'f str)> {
-    let mut found: OrderedSet<&str> = OrderedSet::new();
+    let mut found: BTreeMap<&str, ()> = BTreeMap::new();
     for (first, rest) in files.iter().filter_map(|file| file.name.split_once('/')) {
         if matches!(names::role(rest), Role::Script(_)) || names::is_in_version(rest) {
-            found.insert(first);
+            found.insert(first, ());
         }
     }
-    let names: Vec<&str> = found.into_iter().collect();
+    let names: Vec<&str> = found.into_keys().collect();
     let best = names.iter().find(|name| names::is_dialect(name) == Some(true)).or(names.first()).copied()?;
     Some((names, best))
 }

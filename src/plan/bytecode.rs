@@ -4,11 +4,12 @@
 //! The parts that are read here are the same since SQLite 3.8, but SQLite documents them for people, not for programs.
 //! [`is_understood`] therefore explains a statement with a known answer first.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use super::catalog::Catalog;
-use crate::ordered::OrderedMap;
 use crate::sql::quote_identifier;
 
 /// An instruction.
@@ -179,7 +180,7 @@ fn target_of(op: &Op) -> Option<CursorTarget> {
 }
 
 /// The number of rows of each table, by its name.
-pub(crate) type TableRows = OrderedMap<String, u64>;
+pub(crate) type TableRows = BTreeMap<String, u64>;
 
 /// Counts the rows of all tables of the main database.
 pub(crate) fn count_table_rows(connection: &Connection) -> rusqlite::Result<TableRows> {

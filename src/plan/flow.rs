@@ -9,10 +9,9 @@
 
 use std::cell::OnceCell;
 use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::bytecode::{Op, Program};
-
-use crate::ordered::{OrderedMap, OrderedSet};
 
 /// The paths through a program.
 #[derive(Debug)]
@@ -20,7 +19,7 @@ pub(super) struct Flow<'a> {
     ops: &'a [Op],
     /// The numbers that registers hold from the beginning to the end. SQLite sets them behind everything else, where the
     /// program goes first, and writes to these registers nowhere else.
-    constants: OrderedMap<i64, i64>,
+    constants: BTreeMap<i64, i64>,
     /// The registers that say if an outer join has found a row. SQLite sets one to 0 before the search and to 1 on a match,
     /// and tests it after the search, to return a row of NULLs if there was no match. So each row of the left table reaches
     /// the LIMIT behind them, and the paths on which it does not are impossible.
@@ -78,7 +77,7 @@ impl<'a> Flow<'a> {
     fn leads(&self, body: usize, end: usize) -> bool {
         let flag_of = |register| self.match_flags.iter().position(|flag| *flag == register);
         let mut seen = vec![false; self.ops.len()];
-        let mut seen_with_flags = OrderedSet::new();
+        let mut seen_with_flags = BTreeSet::new();
         let mut open = vec![(body, MatchFlags::default())];
         let mut successors = Vec::new();
         while let Some((address, mut flags)) = open.pop() {

@@ -3,11 +3,12 @@
 //! A setting is left if it has another value than the one with which the connection was set up: by the driver when it was
 //! opened, or else by the profile. SQLite compares the two, so that `OFF`, `0` and `false` are the same.
 
+use std::collections::BTreeMap;
+
 use crate::check::shown;
 use crate::db::Address;
 use crate::error::Result;
 use crate::order::Order as _;
-use crate::ordered::OrderedMap;
 use crate::own;
 use crate::sql::{Cursor, same_name, setting, tokens};
 use crate::trace::Query;
@@ -32,7 +33,7 @@ const NOT_LEFT: [&str; 3] = ["defer_foreign_keys", "analysis_limit", "temp_store
 
 /// Returns what `queries` have left behind, in the order in which it was made.
 pub(super) fn find<'q>(queries: &'q [Query], by_drivers: &'q [Query], address: &Address) -> Result<Vec<Leftover<'q>>> {
-    let mut connections: OrderedMap<usize, Left<'q>> = OrderedMap::new();
+    let mut connections: BTreeMap<usize, Left<'q>> = BTreeMap::new();
     for query in by_drivers {
         let left = connections.entry(query.connection()).or_default();
         left.is_closed |= query.is_before_close();
@@ -67,8 +68,8 @@ struct Left<'q> {
     /// The statement that has begun the transaction which is open.
     transaction: Option<&'q Query>,
     /// The last statement about each setting, when the connection was set up and later.
-    set_up: OrderedMap<&'static str, &'q Query>,
-    set: OrderedMap<&'static str, &'q Query>,
+    set_up: BTreeMap<&'static str, &'q Query>,
+    set: BTreeMap<&'static str, &'q Query>,
     made: Vec<Made<'q>>,
     is_closed: bool,
 }

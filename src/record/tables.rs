@@ -1,6 +1,7 @@
 //! The tables that queries read, write and scan. For reads and writes, a query is prepared once more with an authorizer, which
 //! SQLite calls for each table; for scans and repeats, it is explained.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
@@ -11,7 +12,6 @@ use super::group::{Group, ScanningQuery};
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::order::Order as _;
-use crate::ordered::OrderedSet;
 use crate::plan::{self, Plan, Planner};
 use crate::sql::{self, same_name, tokens};
 use crate::trace::Query;
@@ -27,7 +27,7 @@ pub(super) fn check_access(groups: &[Group<'_>], address: &Address, access: Acce
             continue;
         }
         let tables = if changes_the_schema(query) {
-            OrderedSet::from([SCHEMA.to_owned()])
+            BTreeSet::from([SCHEMA.to_owned()])
         } else {
             let connection = match &mut connection {
                 Some(connection) => connection,
@@ -56,10 +56,10 @@ fn is_same_table(one: &str, other: &str) -> bool {
 }
 
 /// Returns the tables that a query reads or writes, in the spelling of the schema.
-fn touched(connection: &mut Connection, sql: &str, access: Access) -> rusqlite::Result<OrderedSet<String>> {
+fn touched(connection: &mut Connection, sql: &str, access: Access) -> rusqlite::Result<BTreeSet<String>> {
     // At its first use, the module of a virtual table prepares statements about tables of its own.
     connection.prepare(sql).map(drop)?;
-    let seen = Arc::new(Mutex::new(OrderedSet::new()));
+    let seen = Arc::new(Mutex::new(BTreeSet::new()));
     let noted = Arc::clone(&seen);
     let _ = connection.authorizer(Some(move |context: AuthContext<'_>| {
         let (used_for, table) = match context.action {
@@ -80,7 +80,7 @@ fn touched(connection: &mut Connection, sql: &str, access: Access) -> rusqlite::
     // The authorizer is called for views and table-valued functions too. SQLite's own tables do not count.
     let mut is_table =
         connection.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE")?;
-    let mut tables = OrderedSet::new();
+    let mut tables = BTreeSet::new();
     for name in std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner)) {
         if is_same_table(&name, SCHEMA) {
             tables.insert(SCHEMA.to_owned());

@@ -1,8 +1,9 @@
 //! Gathers the statements run on one database for the ledger: each text once, with the values of its first runs.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::ordered::OrderedMap;
 use crate::sql;
 
 /// The number of runs of a text whose values are kept. SQLite may plan `LIKE ?` differently when it knows them.
@@ -23,12 +24,12 @@ pub(crate) struct GatheredStatements {
 #[derive(Default)]
 struct GatherState {
     /// The texts that were run, with the number of further runs whose values are wanted.
-    known: OrderedMap<String, u8>,
+    known: BTreeMap<String, u8>,
     forms: TextsByForm,
 }
 
 /// Texts by their normal form.
-pub(crate) type TextsByForm = OrderedMap<String, Vec<StatementText>>;
+pub(crate) type TextsByForm = BTreeMap<String, Vec<StatementText>>;
 
 /// A statement as it was prepared.
 #[derive(Debug, PartialEq, Eq)]
@@ -86,8 +87,8 @@ impl GatherState {
     }
 
     fn add_values(&mut self, text: &str, values: String) {
-        if let Some(texts) = self.forms.get_mut(&sql::normalized(text))
-            && let Some(text) = texts.iter_mut().find(|known| known.sql == text)
+        if let Entry::Occupied(mut texts) = self.forms.entry(sql::normalized(text))
+            && let Some(text) = texts.get_mut().iter_mut().find(|known| known.sql == text)
             && !text.with_values.contains(&values)
         {
             text.with_values.push(values);
@@ -124,7 +125,7 @@ mod tests {
         for text in ["BEGIN", "PRAGMA user_version", "CREATE TABLE t(x)", "", "-- nothing", "/* c */ values (1)"] {
             gathered.note(text, || None);
         }
-        assert_eq!(gathered.take().keys().collect::<Vec<_>>(), ["values (?)"]);
+        assert_eq!(gathered.take().into_keys().collect::<Vec<_>>(), ["values (?)"]);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The points of the production checklist that a recording shows.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 
 use crate::check::{self, Point, Production};
 use crate::error::{Result, or_panic};
-use crate::ordered::OrderedMap;
 use crate::plan::{Node, Plan, try_explain};
 use crate::record::{Queries, Query};
 use crate::report::count;
@@ -126,8 +127,8 @@ impl Transaction {
 
 /// Returns `None` if nothing was written.
 fn batches<R>(queries: &Queries<R>) -> Option<Point> {
-    let mut open: OrderedMap<usize, Transaction> = OrderedMap::new();
-    let mut alone: OrderedMap<String, usize> = OrderedMap::new();
+    let mut open: BTreeMap<usize, Transaction> = BTreeMap::new();
+    let mut alone: BTreeMap<String, usize> = BTreeMap::new();
     let (mut writes, mut transactions) = (0, 0);
     for query in queries.iter() {
         let transaction = open.entry(query.connection()).or_default();
@@ -163,7 +164,7 @@ fn is_write(query: &Query) -> bool {
 
 /// Returns `None` if nothing ran.
 fn pooling<R>(queries: &Queries<R>) -> Option<Point> {
-    let mut first: OrderedMap<usize, &Query> = OrderedMap::new();
+    let mut first: BTreeMap<usize, &Query> = BTreeMap::new();
     for query in queries.iter() {
         first.entry(query.connection()).or_insert(query);
     }

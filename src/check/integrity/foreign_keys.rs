@@ -1,5 +1,7 @@
 //! Rows whose parent does not exist: `PRAGMA foreign_key_check`, with the rows themselves.
 
+use std::collections::BTreeMap;
+
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
@@ -7,7 +9,6 @@ use super::shared::{databases, failure, in_database};
 use crate::check::finding::Finding;
 use crate::check::findings::Findings;
 use crate::error::Refusal;
-use crate::ordered::OrderedMap;
 use crate::report::count;
 use crate::sql::{quote_identifier, quote_text};
 
@@ -88,11 +89,11 @@ impl Child<'_> {
     }
 
     /// Returns the rowids of the violating rows by the number of the foreign key; `None` where there is no rowid.
-    fn violations(&self) -> rusqlite::Result<OrderedMap<i64, Vec<Option<i64>>>> {
+    fn violations(&self) -> rusqlite::Result<BTreeMap<i64, Vec<Option<i64>>>> {
         let (database, table) = (quote_identifier(self.database), quote_identifier(self.name));
         let mut statement = self.connection.prepare(&format!("PRAGMA {database}.foreign_key_check({table})"))?;
         let mut rows = statement.query([])?;
-        let mut found: OrderedMap<i64, Vec<Option<i64>>> = OrderedMap::new();
+        let mut found: BTreeMap<i64, Vec<Option<i64>>> = BTreeMap::new();
         while let Some(row) = rows.next()? {
             found.entry(row.get(3)?).or_default().push(row.get(1)?);
         }

@@ -1,12 +1,12 @@
 //! The types of columns, and their order in the row.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
 use super::checks;
 use super::finding::{Fix, LintFinding, LintInput, new_name, object, rebuild_as};
 use super::references::is_reference;
 use crate::check::finding::Level;
-use crate::ordered::OrderedMap;
 use crate::schema::declaration::Declaration;
 use crate::schema::references::{class, typed};
 use crate::schema::{Affinity, Column, Name, Table};
@@ -173,7 +173,7 @@ fn is_telling(name: &str) -> bool {
 }
 
 fn same_name_different_type(input: &LintInput, found: &mut Vec<LintFinding>) {
-    let mut by_name: OrderedMap<&Name, Vec<(&Table, &Column)>> = OrderedMap::new();
+    let mut by_name: BTreeMap<&Name, Vec<(&Table, &Column)>> = BTreeMap::new();
     for table in input.tables() {
         // A type that SQLite does not know is a finding already, and tells little about the values.
         let is_linted = |column: &&Column| {

@@ -1,8 +1,9 @@
 //! The cost of deleting a parent: SQLite looks for its children, and needs an index for that.
 
+use std::collections::BTreeMap;
+
 use super::finding::{LintFinding, LintInput, object};
 use crate::check::finding::Level;
-use crate::ordered::OrderedMap;
 use crate::schema::declaration::Declaration;
 use crate::schema::references::{Pair, class, column_names, defeated};
 use crate::schema::schema_copy::SchemaCopy;
@@ -13,12 +14,12 @@ use crate::sql::{plain_name, same_name};
 pub(super) struct ForeignKeyIndexes<'a> {
     input: &'a LintInput,
     /// The plan of a DELETE from each parent that was needed so far.
-    deletes: OrderedMap<&'a Name, Option<Vec<String>>>,
+    deletes: BTreeMap<&'a Name, Option<Vec<String>>>,
 }
 
 impl<'a> ForeignKeyIndexes<'a> {
     pub(super) fn new(input: &'a LintInput) -> ForeignKeyIndexes<'a> {
-        ForeignKeyIndexes { input, deletes: OrderedMap::new() }
+        ForeignKeyIndexes { input, deletes: BTreeMap::new() }
     }
 
     pub(super) fn lint(&mut self, pair: &Pair<'a>) -> Option<LintFinding> {

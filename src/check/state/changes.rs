@@ -1,5 +1,6 @@
 //! The changes that a piece of code made to a database, row by row.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
@@ -14,7 +15,6 @@ use super::redact::{Redact, Redacting};
 use super::tables::{Snapshot, TableSet};
 use crate::db::TestDb;
 use crate::error::{Error, ErrorKind, Result, or_panic};
-use crate::ordered::OrderedSet;
 use crate::own;
 use crate::report::{Raw, nearest, printable};
 use crate::sql::{Name, same_name};
@@ -57,7 +57,7 @@ pub struct Changes<R = ()> {
     /// The changes of a transaction that was left open, which are lost.
     open: Option<Vec<TableChanges>>,
     /// The tables that there were, before or after.
-    known: OrderedSet<Name>,
+    known: BTreeSet<Name>,
     redact: Redact,
 }
 
@@ -131,7 +131,7 @@ pub fn changes_between(before: &Connection, after: &Connection) -> Result<Change
     Ok(Changes { value: (), tables, open: None, known: names_of_tables(before, after)?, redact: Redact::new() })
 }
 
-fn names_of_tables(before: &Connection, after: &Connection) -> Result<OrderedSet<Name>> {
+fn names_of_tables(before: &Connection, after: &Connection) -> Result<BTreeSet<Name>> {
     let _own = own::statements();
     let names = |connection: &Connection| -> rusqlite::Result<Vec<Name>> {
         let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")?;

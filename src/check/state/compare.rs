@@ -6,6 +6,7 @@
 //! as between a database and its fork, they are sorted here, and SQLite sorts nothing.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use rusqlite::Row;
 
@@ -14,7 +15,6 @@ use super::diff::{Layout, RowChange, Side, TableDiff};
 use super::tables::{Snapshot, Table, TableSet, tables};
 use crate::error::{Error, Result};
 use crate::order::Order as _;
-use crate::ordered::OrderedMap;
 use crate::sql::{Name, same_name};
 
 /// The number of rows that are sorted in memory. SQLite sorts more than that, and can use files.
@@ -29,7 +29,7 @@ pub(crate) fn compare(
     set: TableSet,
     keep: usize,
 ) -> Result<Vec<TableDiff>> {
-    let mut sides: OrderedMap<Name, (Option<Table>, Option<Table>)> = OrderedMap::new();
+    let mut sides: BTreeMap<Name, (Option<Table>, Option<Table>)> = BTreeMap::new();
     for table in tables(before, set)? {
         let name = Name::from(&table.name);
         sides.entry(name).or_default().0 = Some(table);

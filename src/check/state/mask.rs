@@ -1,6 +1,6 @@
 //! Columns whose values differ each time that the same code runs: times and ids that an app makes.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -10,13 +10,12 @@ use super::changes::{TableChanges, changes_between};
 use super::tables::{Snapshot, TableSet, tables};
 use crate::error::Result;
 use crate::order::Order as _;
-use crate::ordered::OrderedMap;
 
 /// The columns that are masked. A value that was there before the code ran is compared; all others count as the same value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mask {
     /// The values before, by table and column.
-    columns: OrderedMap<String, OrderedMap<String, HashSet<u64>>>,
+    columns: BTreeMap<String, BTreeMap<String, HashSet<u64>>>,
 }
 
 impl Mask {
@@ -59,7 +58,7 @@ impl Mask {
 
     /// Returns the masked columns: `sessions.token`.
     pub(crate) fn names(&self) -> Vec<String> {
-        let names = |(table, columns): (&String, &OrderedMap<String, _>)| -> Vec<String> {
+        let names = |(table, columns): (&String, &BTreeMap<String, _>)| -> Vec<String> {
             columns.keys().map(|column| format!("{}.{}", shown_name(table), shown_name(column))).collect()
         };
         self.columns.iter().flat_map(names).collect()

@@ -1,9 +1,10 @@
 //! Replaces values in snapshots that change from run to run: ids, times, tokens.
 
+use std::collections::BTreeMap;
+
 use rusqlite::types::ValueRef;
 
 use super::cell::{Cell, shown};
-use crate::ordered::OrderedMap;
 use crate::sql::same_name;
 
 /// The values to replace where rows are shown. NULL stays NULL, because having a value or none is part of the state.
@@ -103,12 +104,12 @@ pub(super) enum Place {
 /// The redaction of one snapshot, with the numbers given so far.
 pub(super) struct Redacting<'r> {
     redact: &'r Redact,
-    numbers: OrderedMap<&'r str, OrderedMap<Cell, usize>>,
+    numbers: BTreeMap<&'r str, BTreeMap<Cell, usize>>,
 }
 
 impl<'r> Redacting<'r> {
     pub(super) fn new(redact: &'r Redact) -> Self {
-        Redacting { redact, numbers: OrderedMap::new() }
+        Redacting { redact, numbers: BTreeMap::new() }
     }
 
     pub(super) fn show(&mut self, table: &str, column: &str, cell: &Cell) -> String {

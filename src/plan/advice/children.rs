@@ -4,13 +4,13 @@
 //! index is known without a search. Those of all children are created at once, and one plan shows that they are used. The rest of
 //! the statement is then planned without these tables: a table more makes each plan dearer.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::candidate::{Candidate, Term};
 use super::search::Set;
 use super::terms::starts_an_index;
 use super::trial::{ExpensiveSteps, Goal, TrialCopy, Trials};
-use crate::ordered::OrderedSet;
 use crate::plan::catalog::Catalog;
 use crate::plan::explain::explain_again;
 use crate::plan::query_plan::Plan;
@@ -67,7 +67,7 @@ impl Lookups {
 }
 
 /// Returns the children that are scanned for a foreign key, and that the plan reads for nothing else.
-pub(super) fn children_apart(plan: &Plan) -> OrderedSet<Name> {
+pub(super) fn children_apart(plan: &Plan) -> BTreeSet<Name> {
     let lines = plan.lines().map(|node| (node, node.checks_foreign_key));
     let effects = plan.effects().iter().map(|effect| (&effect.node, effect.origin == Origin::ForeignKeyAction));
     let (lookups, others): (Vec<_>, Vec<_>) = lines.chain(effects).partition(|(_, is_lookup)| *is_lookup);

@@ -1,5 +1,7 @@
 //! Fills the tables of an empty copy.
 
+use std::collections::BTreeSet;
+
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, StatementStatus};
 
@@ -7,7 +9,6 @@ use super::comparisons::Comparisons;
 use super::reach::Reach;
 use super::run::{MeasuredStatement, limit_steps};
 use super::values::{FACTORS, MODULUS, ROWS, Values};
-use crate::ordered::OrderedSet;
 use crate::schema::{Column, IndexedExpr, Schema, Table};
 use crate::sql::{Name, Token, plain_name, plain_names, tokens};
 
@@ -22,7 +23,7 @@ pub(crate) fn fill<'s>(
     statements: impl IntoIterator<Item = &'s str>,
 ) -> rusqlite::Result<Vec<MeasuredStatement>> {
     let mut sampling = Sampling::new(connection, schema, statements)?;
-    let all: OrderedSet<Name> = sampling.empty.clone();
+    let all: BTreeSet<Name> = sampling.empty.clone();
     sampling.fill(connection, schema, &all)?;
     (0..sampling.statements.len()).map(|at| sampling.statement(connection, schema, (at, &[]))).collect()
 }
@@ -40,11 +41,11 @@ pub(in crate::plan) struct Sampling {
     /// The values with which all of them, and the expressions of their tables, compare columns.
     comparisons: Comparisons,
     /// The names in the statements.
-    named: OrderedSet<Name>,
+    named: BTreeSet<Name>,
     /// The tables that have no rows yet.
-    empty: OrderedSet<Name>,
+    empty: BTreeSet<Name>,
     /// The tables that have refused their rows, because they call a function of the app, and stay empty.
-    refused: OrderedSet<Name>,
+    refused: BTreeSet<Name>,
 }
 
 /// A statement, and the tables that it reads or writes.
@@ -52,9 +53,9 @@ pub(in crate::plan) struct Sampling {
 struct Sampled {
     sql: String,
     comparisons: Comparisons,
-    tables: OrderedSet<Name>,
+    tables: BTreeSet<Name>,
     /// Those that only foreign keys lead to.
-    children: OrderedSet<Name>,
+    children: BTreeSet<Name>,
 }
 
 impl Sampling {
@@ -67,14 +68,14 @@ impl Sampling {
     ) -> rusqlite::Result<Sampling> {
         let _own = crate::own::statements();
         let mut comparisons = Comparisons::default();
-        let (mut named, mut empty, refused) = (OrderedSet::new(), OrderedSet::new(), OrderedSet::new());
+        let (mut named, mut empty, refused) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         let sampled = statements.into_iter().map(|sql| {
             let reach = Reach::of(schema, sql);
             for text in &reach.texts {
                 comparisons.extend(Comparisons::of(text));
                 named.extend(tokens(text).iter().filter_map(Token::name).map(Name::from));
             }
-            let tables: OrderedSet<Name> = reach.tables.iter().map(|table| table.name.clone()).collect();
+            let tables: BTreeSet<Name> = reach.tables.iter().map(|table| table.name.clone()).collect();
             for table in reach.tables.iter().filter(|table| empty.insert(table.name.clone())) {
                 expressions(table).for_each(|expression| comparisons.extend(Comparisons::of(expression)));
             }
@@ -113,7 +114,7 @@ impl Sampling {
     }
 
     /// Fills those of some tables that have no rows yet. Nothing is enforced or fired.
-    fn fill(&mut self, connection: &Connection, schema: &Schema, tables: &OrderedSet<Name>) -> rusqlite::Result<()> {
+    fn fill(&mut self, connection: &Connection, schema: &Schema, tables: &BTreeSet<Name>) -> rusqlite::Result<()> {
         let empty: Vec<Name> = self.empty.intersection(tables).cloned().collect();
         if empty.is_empty() {
             return Ok(());

@@ -1,6 +1,7 @@
 //! The tables that statements read or write.
 
-use crate::ordered::OrderedSet;
+use std::collections::BTreeSet;
+
 use crate::schema::{ForeignKey, Schema, Table, TableKind};
 use crate::sql::{Name, Token, tokens};
 
@@ -10,7 +11,7 @@ pub(in crate::plan) struct Reach<'a> {
     pub(in crate::plan) tables: Vec<&'a Table>,
     pub(in crate::plan) texts: Vec<String>,
     /// Those of the tables that only foreign keys lead to, from a parent, and that have no trigger.
-    pub(super) children: OrderedSet<Name>,
+    pub(super) children: BTreeSet<Name>,
 }
 
 impl<'a> Reach<'a> {

@@ -1,5 +1,6 @@
 //! The difference of two ledgers.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -7,7 +8,6 @@ use super::statements::{LedgerPlan, LedgerStatement, SCAN, StatementLedger, esca
 use crate::env;
 use crate::error::{Error, ErrorKind, Result, or_panic};
 use crate::order::Order as _;
-use crate::ordered::OrderedSet;
 use crate::record::failure::first;
 use crate::report::{Raw, printable};
 
@@ -86,7 +86,7 @@ pub struct ChangedStatement {
 impl ChangedStatement {
     /// Returns true if a new plan scans a table and no old plan has the same scan.
     pub fn gains_scan(&self) -> bool {
-        let scans = |statement: &LedgerStatement| -> OrderedSet<String> {
+        let scans = |statement: &LedgerStatement| -> BTreeSet<String> {
             let lines = statement.plans().flat_map(LedgerPlan::lines);
             lines.filter_map(|line| line.strip_prefix(SCAN)).map(|line| line.trim_start().to_owned()).collect()
         };

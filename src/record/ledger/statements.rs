@@ -5,12 +5,12 @@
 //! times.
 
 use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ordered::{OrderedMap, OrderedSet};
 use crate::real_file;
 use crate::sql::has_a_plan;
 
@@ -37,14 +37,14 @@ use crate::sql::has_a_plan;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatementLedger {
-    statements: OrderedMap<String, LedgerStatement>,
+    statements: BTreeMap<String, LedgerStatement>,
 }
 
 /// A statement of a [`StatementLedger`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerStatement {
     sql: String,
-    plans: OrderedSet<LedgerPlan>,
+    plans: BTreeSet<LedgerPlan>,
 }
 
 /// A plan of a statement in a [`StatementLedger`].
@@ -94,7 +94,7 @@ impl StatementLedger {
 
     /// Adds a plan. A known plan replaces those that are not known, so that the order of additions makes no difference.
     pub(super) fn add(&mut self, sql: &str, plan: LedgerPlan) {
-        let statement = || LedgerStatement { sql: sql.to_owned(), plans: OrderedSet::new() };
+        let statement = || LedgerStatement { sql: sql.to_owned(), plans: BTreeSet::new() };
         let plans = &mut self.statements.entry(sql.to_owned()).or_insert_with(statement).plans;
         if plan.is_known() {
             plans.retain(LedgerPlan::is_known);

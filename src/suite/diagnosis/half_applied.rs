@@ -7,11 +7,12 @@
 //! tried: each, up to 200, and beyond that the places between two that differ. Files that are those of a complete run to the
 //! byte are not read.
 
+use std::collections::BTreeMap;
+
 use super::fault::{Fault, FaultKind, FaultyUpgrade};
 use crate::db::{Image, Scratch};
 use crate::error::{Error, Result};
 use crate::migrations::Migrations;
-use crate::ordered::OrderedMap;
 use crate::suite::versions::{Summary, UpgradeStep, VersionedDatabases};
 
 /// A failure, and what it left.
@@ -84,7 +85,7 @@ enum Leftover {
 }
 
 /// The states after failures at some points, and their errors.
-type Tried = OrderedMap<u64, (Leftover, Option<Error>)>;
+type Tried = BTreeMap<u64, (Leftover, Option<Error>)>;
 
 /// States that others are compared with, read when they are needed.
 struct Known {

@@ -2,13 +2,13 @@
 //! action.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::shrink::{ShrinkBudget, Shrinkable};
 use crate::check::{Finding, Findings, dangling_references};
 use crate::db::Scratch;
 use crate::error::Result;
 use crate::migrations::Migration;
-use crate::ordered::OrderedSet;
 use crate::sql::Name;
 use crate::suite::rows::delete_orphans;
 use crate::suite::statements::{Effect, Renames, StatementEffect};
@@ -74,7 +74,7 @@ pub(crate) fn orphans(databases: &VersionedDatabases, step: &UpgradeStep, found:
     }
     let renames = Renames::of_schema(&step.before.schema, databases.effects(step.index));
     let before = dangling_references(&*databases.open(&step.before.image)?);
-    let known: OrderedSet<String> = before
+    let known: BTreeSet<String> = before
         .iter()
         .map(|finding| {
             let (table, columns) = table_and_columns(finding);
@@ -88,7 +88,7 @@ pub(crate) fn orphans(databases: &VersionedDatabases, step: &UpgradeStep, found:
     Ok(found.into_iter().filter(|finding| !known.contains(finding.object())).collect())
 }
 
-fn references(database: &Scratch) -> OrderedSet<String> {
+fn references(database: &Scratch) -> BTreeSet<String> {
     dangling_references(database).iter().map(|finding| finding.object().to_owned()).collect()
 }
 

@@ -1,5 +1,6 @@
 //! The losses of a migration: the rows of each table are compared with those of the table that takes its place.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rusqlite::types::ToSqlOutput;
@@ -16,7 +17,6 @@ use super::moved::GoneRows;
 use super::pairs::PairedRows;
 use super::references::References;
 use crate::check::{Cell, Level, shown};
-use crate::ordered::{OrderedMap, OrderedSet};
 use crate::schema::{Check, Schema};
 use crate::sql::{Name, quote_identifier};
 use crate::suite::rows::{Row, TableRows, listed_values, unique_keys};
@@ -156,9 +156,9 @@ impl<'a> Comparison<'a> {
     }
 
     /// Returns the key that SQLite hands out, if nothing refers to it.
-    fn not_needed(&self, table: &TableRows) -> OrderedSet<usize> {
+    fn not_needed(&self, table: &TableRows) -> BTreeSet<usize> {
         let is_it = is_key_handed_out(table, self.migrated.old) && !self.references.is_referred_to(&table.name);
-        if is_it { table.key.iter().copied().collect() } else { OrderedSet::new() }
+        if is_it { table.key.iter().copied().collect() } else { BTreeSet::new() }
     }
 
     fn pair(&self, before: &'a TableRows, after: &'a TableRows, is_rebuilt: bool) -> TablePair<'_, 'a> {
@@ -327,7 +327,7 @@ impl<'a> TablePair<'_, 'a> {
             if places[at].is_some() {
                 continue;
             }
-            let values: OrderedSet<String> =
+            let values: BTreeSet<String> =
                 rows.matching.pairs.iter().map(|&(row, _)| as_key(&rows.before.rows[row].cells[at])).collect();
             if values.iter().filter(|value| !value.is_empty()).count() < 2 {
                 continue;
@@ -391,7 +391,7 @@ impl<'a> TablePair<'_, 'a> {
         if !is_listed {
             return false;
         }
-        let mut meanings: OrderedMap<String, String> = OrderedMap::new();
+        let mut meanings: BTreeMap<String, String> = BTreeMap::new();
         let is_one_to_one = rows.matching.pairs.iter().all(|pair| {
             let (was, is) = rows.cells(column, pair);
             let was = as_key(was);
@@ -460,7 +460,7 @@ impl<'a> TablePair<'_, 'a> {
             return None;
         }
         let values = |row: &'a Row| columns.iter().map(|&(at, _)| &row.cells[at]).collect();
-        let known: OrderedSet<Vec<&Cell>> = before.rows.iter().map(values).collect();
+        let known: BTreeSet<Vec<&Cell>> = before.rows.iter().map(values).collect();
         let is_copy = |extra: &&usize| {
             let cells = &after.rows[**extra].cells;
             known.contains(&columns.iter().map(|&(_, place)| &cells[place]).collect::<Vec<_>>())

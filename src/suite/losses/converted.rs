@@ -1,5 +1,7 @@
 //! Values that new columns of the same rows hold in another form: each in one of several columns, as a code, in another unit.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rusqlite::Connection;
 use rusqlite::types::ToSqlOutput;
 
@@ -7,12 +9,11 @@ use super::elsewhere::{RowWithLoss, Wanted};
 use super::matching::{as_key, is_equivalent};
 use super::migrated::Migrated;
 use crate::check::Cell;
-use crate::ordered::{OrderedMap, OrderedSet};
 use crate::suite::rows::listed_values;
 
 /// Returns true if all values of the column can be told from new columns of their rows.
 pub(crate) fn is_converted(wanted: &Wanted<'_, '_>, migrated: Migrated<'_>) -> bool {
-    let values: OrderedSet<String> = wanted.holders().map(|subject| as_key(wanted.value(subject))).collect();
+    let values: BTreeSet<String> = wanted.holders().map(|subject| as_key(wanted.value(subject))).collect();
     let new: Vec<usize> = (0..wanted.origins.len()).filter(|&place| wanted.origins[place].is_none()).collect();
     if values.len() < 2 || wanted.subjects.iter().any(|subject| subject.after.is_none()) {
         return false;
@@ -71,7 +72,7 @@ fn is_scaled(wanted: &Wanted<'_, '_>, place: usize) -> bool {
 
 /// Returns true if a column has another value for each value.
 fn is_coded(wanted: &Wanted<'_, '_>, place: usize, is_flag: bool) -> bool {
-    let mut meanings: OrderedMap<String, String> = OrderedMap::new();
+    let mut meanings: BTreeMap<String, String> = BTreeMap::new();
     wanted.holders().all(|subject| {
         let value = as_key(wanted.value(subject));
         // A NULL is what a mapping leaves that forgets a value.
@@ -91,7 +92,7 @@ pub(crate) fn is_kept(was: &Cell, is: &Cell, connection: &Connection) -> bool {
 pub(crate) fn is_wrapped(cells: &[(&Cell, &Cell)], connection: &Connection) -> bool {
     let longest = cells.iter().max_by_key(|(was, _)| as_key(was).len());
     let Some((was, is)) = longest else { return false };
-    let around: OrderedSet<(String, String)> = wrappings(was, is).into_iter().collect();
+    let around: BTreeSet<(String, String)> = wrappings(was, is).into_iter().collect();
     let members = |(was, is): &(&Cell, &Cell)| members_that_are(was, is, connection);
     let mut common = members(&(was, is));
     cells.iter().for_each(|pair| {
@@ -140,15 +141,15 @@ fn members_that_are(value: &Cell, json: &Cell, connection: &Connection) -> Vec<S
 /// Returns true if each of these JSON values, before and after, has what is gone under another name, which is the same for all
 /// and was free: `{"colour": 1}` became `{"color": 1}`.
 pub(crate) fn has_members_renamed(cells: &[(&Cell, &Cell)], connection: &Connection) -> bool {
-    let mut names: OrderedMap<String, OrderedSet<String>> = OrderedMap::new();
-    let mut values: OrderedSet<String> = OrderedSet::new();
-    let mut taken: OrderedSet<String> = OrderedSet::new();
+    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut values: BTreeSet<String> = BTreeSet::new();
+    let mut taken: BTreeSet<String> = BTreeSet::new();
     for (was, is) in cells {
         let (Some(was), Some(is)) = (members(was, connection), members(is, connection)) else { return false };
         let is_new = |(path, value): &(&String, &String)| was.get(*path) != Some(*value);
         for (path, value) in was.iter().filter(|(path, value)| is.get(*path) != Some(*value)) {
             let same = is.iter().filter(is_new).filter(|(_, other)| *other == value);
-            let same: OrderedSet<String> = same.map(|(path, _)| path.clone()).collect();
+            let same: BTreeSet<String> = same.map(|(path, _)| path.clone()).collect();
             values.insert(value.clone());
             match names.get_mut(path) {
                 Some(known) => known.retain(|name| same.contains(name)),
@@ -159,13 +160,13 @@ pub(crate) fn has_members_renamed(cells: &[(&Cell, &Cell)], connection: &Connect
     }
     // One number may be there by chance.
     let is_telling = values.len() > 1 || values.iter().any(|value| value.starts_with("text"));
-    let mut new: OrderedSet<String> = OrderedSet::new();
+    let mut new: BTreeSet<String> = BTreeSet::new();
     is_telling
         && names.into_values().all(|names| names.into_iter().any(|name| !taken.contains(&name) && new.insert(name)))
 }
 
 /// Returns the members of a JSON object, each with its path, and its type and value. None if it is none.
-fn members(json: &Cell, connection: &Connection) -> Option<OrderedMap<String, String>> {
+fn members(json: &Cell, connection: &Connection) -> Option<BTreeMap<String, String>> {
     if !matches!(json, Cell::Text(text) if text.first() == Some(&b'{')) {
         return None;
     }

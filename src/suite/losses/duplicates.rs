@@ -1,10 +1,11 @@
 //! Rows that are gone because another one is the same.
 
+use std::collections::BTreeMap;
+
 use super::matching::as_key;
 use super::migrated::Migrated;
 use super::pairs::PairedRows;
 use super::references::References;
-use crate::ordered::OrderedMap;
 use crate::schema::Schema;
 use crate::sql::Name;
 use crate::suite::rows::{TableRows, unique_keys};
@@ -28,7 +29,7 @@ pub(crate) fn leave_out_duplicates(
         let cells = rows.before.rows[row].cells.iter().enumerate();
         cells.filter(|(at, _)| !rows.before.key.contains(at)).map(|(_, cell)| as_key(cell)).collect()
     };
-    let mut kept: OrderedMap<Vec<String>, Vec<usize>> = OrderedMap::new();
+    let mut kept: BTreeMap<Vec<String>, Vec<usize>> = BTreeMap::new();
     for &(row, place) in &rows.matching.pairs {
         kept.entry(values(row)).or_default().push(place);
     }

@@ -5,6 +5,7 @@
 //! changed, and it has to hold the values of all rows.
 
 use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 use rusqlite::types::ToSqlOutput;
@@ -13,7 +14,6 @@ use super::matching::{as_key, is_equivalent};
 use super::migrated::Migrated;
 use crate::check::Cell;
 use crate::order::Order as _;
-use crate::ordered::{OrderedMap, OrderedSet};
 use crate::schema::{IndexedColumn, Schema};
 use crate::sql::Name;
 use crate::suite::rows::{Contents, Row, TableRows, unique_keys};
@@ -51,11 +51,11 @@ pub(crate) struct Place<'a> {
     /// The table of this name before the migration.
     before: Option<&'a TableRows>,
     /// The rows that hold each value, by column.
-    rows: Vec<OnceCell<OrderedMap<String, Vec<usize>>>>,
+    rows: Vec<OnceCell<BTreeMap<String, Vec<usize>>>>,
     /// Columns that the table did not have.
-    pub(crate) new_columns: OrderedSet<usize>,
+    pub(crate) new_columns: BTreeSet<usize>,
     /// Rows that the table did not have.
-    new_rows: OnceCell<OrderedSet<usize>>,
+    new_rows: OnceCell<BTreeSet<usize>>,
 }
 
 impl<'a> Elsewhere<'a> {
@@ -70,7 +70,7 @@ impl<'a> Elsewhere<'a> {
 
     /// Returns true if all values of the column are found.
     pub(crate) fn has(&self, wanted: &Wanted<'_, 'a>) -> bool {
-        let values: OrderedSet<String> = wanted.subjects.iter().map(|subject| as_key(wanted.value(subject))).collect();
+        let values: BTreeSet<String> = wanted.subjects.iter().map(|subject| as_key(wanted.value(subject))).collect();
         match values.iter().filter(|value| !value.is_empty()).count() {
             0 => false,
             count => {
@@ -138,7 +138,7 @@ impl<'a> Elsewhere<'a> {
                 rows.is_some_and(|rows| rows.iter().any(|row| place.new_rows().contains(row)))
             };
             let (with, without): (Vec<_>, Vec<_>) = wanted.subjects.iter().partition(is_there);
-            let values = |subjects: Vec<&RowWithLoss<'a>>| -> OrderedSet<String> {
+            let values = |subjects: Vec<&RowWithLoss<'a>>| -> BTreeSet<String> {
                 subjects.into_iter().map(|subject| as_key(wanted.value(subject))).collect()
             };
             let (with, without) = (values(with), values(without));
@@ -248,20 +248,19 @@ impl<'a> Place<'a> {
     }
 
     /// Returns the rows that the table did not have.
-    pub(crate) fn new_rows(&self) -> &OrderedSet<usize> {
+    pub(crate) fn new_rows(&self) -> &BTreeSet<usize> {
         self.new_rows.get_or_init(|| {
             let table = self.table;
             let Some(before) = self.before else { return (0..table.rows.len()).collect() };
             if std::ptr::eq(before, table) {
-                return OrderedSet::new();
+                return BTreeSet::new();
             }
             let kept = (0..table.columns.len()).filter_map(|at| Some((before.place_of(&table.columns[at])?, at)));
             let kept: Vec<(usize, usize)> = kept.collect();
             let values = |row: &Row, at: &dyn Fn(&(usize, usize)) -> usize| -> Vec<String> {
                 kept.iter().map(|column| as_key(&row.cells[at(column)])).collect()
             };
-            let known: OrderedSet<Vec<String>> =
-                before.rows.iter().map(|row| values(row, &|column| column.0)).collect();
+            let known: BTreeSet<Vec<String>> = before.rows.iter().map(|row| values(row, &|column| column.0)).collect();
             let is_new = |&at: &usize| !known.contains(&values(&table.rows[at], &|column| column.1));
             (0..table.rows.len()).filter(is_new).collect()
         })
@@ -270,7 +269,7 @@ impl<'a> Place<'a> {
     /// Returns the rows that have this value in a column.
     pub(crate) fn rows_with(&self, column: usize, value: &str) -> Option<&Vec<usize>> {
         let by_value = || {
-            let mut rows: OrderedMap<String, Vec<usize>> = OrderedMap::new();
+            let mut rows: BTreeMap<String, Vec<usize>> = BTreeMap::new();
             for (at, row) in self.table.rows.iter().enumerate() {
                 rows.entry(as_key(&row.cells[column])).or_default().push(at);
             }

@@ -1,11 +1,12 @@
 //! Losses that most apps mean: values that a statement names one by one and makes the same, numbers in another unit, fractions
 //! of a second, a key that nothing refers to.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::matching::{as_key, drops_fraction, is_equivalent};
 use super::migrated::Migrated;
 use super::pairs::PairedRows;
 use crate::check::{Cell, shown};
-use crate::ordered::{OrderedMap, OrderedSet};
 use crate::schema::Column;
 use crate::schema::references::column_names;
 use crate::suite::rows::unique_keys;
@@ -16,7 +17,7 @@ pub(crate) fn merged(
     column: (usize, usize),
     is_named: impl Fn(&Cell) -> bool,
 ) -> Option<Vec<String>> {
-    let mut meanings: OrderedMap<String, OrderedSet<String>> = OrderedMap::new();
+    let mut meanings: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     if rows.matching.pairs.iter().all(|pair| !rows.is_changed(column, pair)) {
         return None;
     }
@@ -27,7 +28,7 @@ pub(crate) fn merged(
         }
     }
     let merged = meanings.into_iter().filter(|(_, values)| values.len() > 1);
-    let text = |(is, values): (String, OrderedSet<String>)| {
+    let text = |(is, values): (String, BTreeSet<String>)| {
         format!("{} became {is}", values.into_iter().collect::<Vec<_>>().join(" and "))
     };
     let found: Vec<String> = merged.map(text).collect();
@@ -36,7 +37,7 @@ pub(crate) fn merged(
 
 /// Returns how the numbers of a column follow from the old ones, if the same multiple and the same sum make all of them.
 pub(crate) fn formula(rows: &PairedRows<'_>, column: (usize, usize)) -> Option<String> {
-    let mut numbers: OrderedSet<(i128, i128)> = OrderedSet::new();
+    let mut numbers: BTreeSet<(i128, i128)> = BTreeSet::new();
     for pair in &rows.matching.pairs {
         match rows.cells(column, pair) {
             (Cell::Null, Cell::Null) => {}
@@ -60,7 +61,7 @@ pub(crate) fn formula(rows: &PairedRows<'_>, column: (usize, usize)) -> Option<S
 
 /// Returns true if another column tells the values of this one apart.
 pub(crate) fn is_one_to_one(rows: &PairedRows<'_>, column: (usize, usize)) -> bool {
-    let mut meanings: OrderedMap<String, String> = OrderedMap::new();
+    let mut meanings: BTreeMap<String, String> = BTreeMap::new();
     rows.matching.pairs.iter().all(|pair| {
         let (was, is) = rows.cells(column, pair);
         *was == Cell::Null || *meanings.entry(as_key(is)).or_insert_with(|| as_key(was)) == as_key(was)

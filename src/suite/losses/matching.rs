@@ -1,11 +1,12 @@
 //! Rows before a migration that are there after it too: in their table, in another one, or with equivalent values, which may
 //! be stored as other types.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rusqlite::Connection;
 
 use crate::check::Cell;
 use crate::order::Order as _;
-use crate::ordered::{OrderedMap, OrderedSet};
 use crate::suite::rows::TableRows;
 
 /// The place of each column after the migration.
@@ -66,7 +67,7 @@ impl Matching {
         key_before: impl Fn(usize) -> K,
         key_after: impl Fn(usize) -> K,
     ) -> Matching {
-        let mut places: OrderedMap<K, Vec<usize>> = OrderedMap::new();
+        let mut places: BTreeMap<K, Vec<usize>> = BTreeMap::new();
         for at in (0..after.rows.len()).rev() {
             places.entry(key_after(at)).or_default().push(at);
         }
@@ -84,9 +85,9 @@ impl Matching {
 }
 
 /// Returns the rows that differ from all others in the columns by which rows are matched.
-pub(crate) fn distinct_rows(table: &TableRows, places: &Places) -> OrderedSet<usize> {
+pub(crate) fn distinct_rows(table: &TableRows, places: &Places) -> BTreeSet<usize> {
     let columns = identifying(table, places);
-    let mut alike: OrderedMap<Vec<String>, Vec<usize>> = OrderedMap::new();
+    let mut alike: BTreeMap<Vec<String>, Vec<usize>> = BTreeMap::new();
     for (place, row) in table.rows.iter().enumerate() {
         alike.entry(columns.iter().map(|&(at, _)| as_key(&row.cells[at])).collect()).or_default().push(place);
     }

@@ -1,11 +1,11 @@
 //! Rows that are gone from their table and found again as rows of another one, perhaps under other names.
 
 use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::elsewhere::{Elsewhere, Place};
 use super::matching::as_key;
 use crate::check;
-use crate::ordered::{OrderedMap, OrderedSet};
 use crate::sql::Name;
 use crate::suite::rows::{Row, TableRows};
 
@@ -15,7 +15,7 @@ pub(crate) struct GoneRows<'s, 'a> {
     /// The name of the table after the migration: the rows that it kept are others.
     pub(crate) name_after: &'s Name,
     /// The columns without which a row is still the same: a key that nothing refers to.
-    pub(crate) not_needed: OrderedSet<usize>,
+    pub(crate) not_needed: BTreeSet<usize>,
     /// Returns true if the statements that move rows choose them by this value: in the table where they are now, it is
     /// known.
     pub(crate) is_chosen_by: &'s dyn Fn(usize, &check::Cell) -> bool,
@@ -24,10 +24,10 @@ pub(crate) struct GoneRows<'s, 'a> {
 }
 
 /// New rows of another table, by their places, each with the places of the rows that it holds.
-type FoundRows = OrderedMap<usize, Vec<usize>>;
+type FoundRows = BTreeMap<usize, Vec<usize>>;
 
 /// For each column of a row, the columns of another table that hold its value.
-type Held = Vec<Option<OrderedSet<usize>>>;
+type Held = Vec<Option<BTreeSet<usize>>>;
 
 /// After so many comparisons of two rows, rows are looked for in a table by their values only, not in each of its new rows.
 const COMPARISONS: usize = 100_000;
@@ -42,7 +42,7 @@ impl<'a> GoneRows<'_, 'a> {
             while !search.fresh.is_empty()
                 && let Some(group) = search.first_group(&rows)
             {
-                let places: OrderedSet<usize> = group.values().flatten().copied().collect();
+                let places: BTreeSet<usize> = group.values().flatten().copied().collect();
                 rows.retain(|row| !places.contains(row));
                 for (holder, held) in group {
                     search.found.entry(holder).or_default().extend(held);
@@ -70,7 +70,7 @@ impl<'a> GoneRows<'_, 'a> {
             if *cell == check::Cell::Null {
                 return Some(None);
             }
-            let holding: OrderedSet<usize> =
+            let holding: BTreeSet<usize> =
                 (0..other.cells.len()).filter(|&place| elsewhere.holds(&other.cells[place], cell)).collect();
             match holding.is_empty() {
                 false => Some(Some(holding)),
@@ -87,7 +87,7 @@ impl<'a> GoneRows<'_, 'a> {
             return true;
         }
         // A row that was there before, perhaps under another key, has its values from there.
-        let is_new = |places: &OrderedSet<usize>| places.iter().any(|column| place.new_columns.contains(column));
+        let is_new = |places: &BTreeSet<usize>| places.iter().any(|column| place.new_columns.contains(column));
         if !place.new_rows().contains(&candidate) && !held.iter().flatten().any(is_new) {
             return false;
         }
@@ -100,7 +100,7 @@ impl<'a> GoneRows<'_, 'a> {
         let has_names = || found().all(|at| place.table.place_of(&self.table.columns[at]).is_some());
         // A row that has kept its number is the same one, where any other value is found too.
         let key = &place.table.key;
-        let is_key = |places: &OrderedSet<usize>| !key.is_empty() && key.iter().all(|key| places.contains(key));
+        let is_key = |places: &BTreeSet<usize>| !key.is_empty() && key.iter().all(|key| places.contains(key));
         let has_number = || self.not_needed.iter().any(|&at| held[at].as_ref().is_some_and(is_key));
         found().any(is_long) || found().count() > 1 || (found().count() == 1 && (has_names() || has_number()))
     }
@@ -203,7 +203,7 @@ impl Search<'_, '_> {
 fn narrowed(one: &Held, other: &Held) -> Option<Held> {
     let both = one.iter().zip(other).map(|(one, other)| match (one, other) {
         (Some(one), Some(other)) => {
-            let both: OrderedSet<usize> = one.intersection(other).copied().collect();
+            let both: BTreeSet<usize> = one & other;
             (!both.is_empty()).then_some(Some(both))
         }
         (some, None) | (None, some) => Some(some.clone()),

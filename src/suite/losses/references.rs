@@ -1,14 +1,13 @@
 //! References between rows, across a migration that gives rows other keys: a reference that follows its row is kept.
 
 use std::cell::OnceCell;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::matching::as_key;
 use super::migrated::Migrated;
 use super::pairs::PairedRows;
 use super::rekeyed::Rekeyed;
 use crate::check::Cell;
-use crate::ordered::OrderedMap;
 use crate::schema::references::parent_columns;
 use crate::sql::Name;
 use crate::suite::rows::TableRows;
@@ -19,16 +18,16 @@ pub(crate) struct References<'a> {
     migrated: Migrated<'a>,
     rekeyed: Rekeyed<'a>,
     /// The tables that foreign keys refer to, by their names before.
-    parents: OnceCell<OrderedMap<Name, Parent<'a>>>,
+    parents: OnceCell<BTreeMap<Name, Parent<'a>>>,
 }
 
 /// A table that foreign keys refer to.
 struct Parent<'a> {
     rows: PairedRows<'a>,
     /// The place of each row after the migration.
-    row_after: OrderedMap<usize, usize>,
+    row_after: BTreeMap<usize, usize>,
     /// For each column before, the first row that has a value.
-    row_of: Vec<OnceCell<OrderedMap<String, usize>>>,
+    row_of: Vec<OnceCell<BTreeMap<String, usize>>>,
     /// The values of each column after.
     values_after: Vec<OnceCell<HashSet<String>>>,
 }
@@ -193,7 +192,7 @@ impl<'a> References<'a> {
         })
     }
 
-    fn parents(&self, renames: &Renames) -> &OrderedMap<Name, Parent<'a>> {
+    fn parents(&self, renames: &Renames) -> &BTreeMap<Name, Parent<'a>> {
         self.parents.get_or_init(|| {
             let tables = self.migrated.before.tables.iter();
             let parents = tables.filter_map(|table| {

@@ -1,12 +1,12 @@
 //! The rows of a database, read whole, because the databases of the suite are small; and SQL that names one row or value.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use crate::check::{self, Cell, Snapshot, is_invisible};
 use crate::error::Result;
-use crate::ordered::OrderedMap;
 use crate::schema::references::{column_names, parent_columns};
 use crate::schema::{IndexedColumn, Schema, Table};
 use crate::sql::{Name, Token, between_commas, quote_identifier, tokens};
@@ -16,7 +16,7 @@ use crate::sql::{Name, Token, between_commas, quote_identifier, tokens};
 pub(crate) struct Contents {
     pub(crate) tables: Vec<Arc<TableRows>>,
     /// The largest number that AUTOINCREMENT has handed out, by table.
-    pub(crate) sequence: OrderedMap<Name, i64>,
+    pub(crate) sequence: BTreeMap<Name, i64>,
 }
 
 /// The rows of a table, without its generated columns.

@@ -1,11 +1,12 @@
 //! Rows taken away from a database, and with them the rows that refer to them.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::contents::key_of_rows;
 use crate::order::Order as _;
-use crate::ordered::OrderedMap;
 use crate::schema::references::parent_columns;
 use crate::schema::{ForeignKey, Schema, Table};
 use crate::sql::{plain_name, quote_identifier};
@@ -27,7 +28,7 @@ impl RowRange {
 
 /// References that lead nowhere: how many there are by table, rowid and number of the foreign key. A table WITHOUT ROWID has
 /// no rowids.
-pub(crate) type Dangling = OrderedMap<(String, Option<i64>, i64), usize>;
+pub(crate) type Dangling = BTreeMap<(String, Option<i64>, i64), usize>;
 
 /// Returns the references that lead nowhere.
 pub(crate) fn dangling(connection: &Connection, schema: &Schema) -> Dangling {

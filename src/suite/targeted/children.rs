@@ -1,11 +1,12 @@
 //! Children of the rows that a migration takes away: whether they go too, keep it from running or stay as orphans shows only
 //! where there are some.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Connection;
 
 use crate::db::Scratch;
 use crate::error::Result;
-use crate::ordered::OrderedSet;
 use crate::schema::references::Pair;
 use crate::schema::{ForeignKey, Schema, Table};
 use crate::sql::{Name, quote_identifier};
@@ -71,7 +72,7 @@ fn is_given(database: &Connection, child: &Table, place: usize, value: &str) -> 
 }
 
 /// Returns the keys of a table as lists of literals, without those that have a NULL. None if a column is gone.
-fn keys(connection: &Connection, table: &str, columns: &[&Name]) -> Option<OrderedSet<String>> {
+fn keys(connection: &Connection, table: &str, columns: &[&Name]) -> Option<BTreeSet<String>> {
     let table = quote_identifier(table);
     // In quotes alone, the name of a missing column would be a text.
     let columns: Vec<String> = columns.iter().map(|column| format!("{table}.{}", quote_identifier(column))).collect();

@@ -1,7 +1,7 @@
 //! The state of a database at a version, and what was read of such states before: schemas and lists of tables by the schema's
 //! text, rows by the pages that hold them. Most migrations change few tables, and all others are there already.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +11,6 @@ use rusqlite::Connection;
 use crate::check::{Snapshot, Table};
 use crate::db::{Image, Scratch, Tree};
 use crate::error::{Error, Result};
-use crate::ordered::OrderedMap;
 use crate::schema::Schema;
 use crate::sql::Name;
 use crate::suite::rows::{Contents, TableRows};
@@ -84,10 +83,10 @@ impl SchemaText {
 /// The parts of the databases of a history that were read.
 #[derive(Default)]
 pub(super) struct KnownStates {
-    schemas: Mutex<OrderedMap<SchemaText, Arc<Schema>>>,
+    schemas: Mutex<BTreeMap<SchemaText, Arc<Schema>>>,
     /// The schema that was read last.
     last: Mutex<Option<Arc<Schema>>>,
-    tables: Mutex<OrderedMap<SchemaText, Arc<Vec<Table>>>>,
+    tables: Mutex<BTreeMap<SchemaText, Arc<Vec<Table>>>>,
     /// The rows of tables, by their pages. A page is kept as it is for as long as it is here.
     rows: Mutex<HashMap<Tree, Vec<KnownRows>>>,
 }
