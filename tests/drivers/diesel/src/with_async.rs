@@ -35,8 +35,9 @@ mod tests {
 
     static APP: Template = Template::new("../../../fixtures/formats/diesel").profile(Profile::PRODUCTION).block_on(run);
 
+    /// A connection that is dropped while it runs a statement blocks its thread, and panics on a runtime of one thread.
     fn run(future: Pin<Box<dyn Future<Output = ()> + '_>>) {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future);
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future);
     }
 
     #[test]
