@@ -98,7 +98,8 @@ impl<'a> Explore<'a> {
 
     /// Makes a value for each schedule that the tasks share, such as an app with its cache: a new one, so that no schedule sees
     /// what an earlier one has left in memory. Then all orders of the statements are told apart, since those that SQLite could
-    /// exchange may matter to the value.
+    /// exchange may matter to the value, and a task also stops after each statement that is in no transaction: another one may
+    /// change the value before the result is put there.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicI64, Ordering};
@@ -125,7 +126,7 @@ impl<'a> Explore<'a> {
         Explore {
             db: self.db,
             tasks: self.tasks,
-            setup: Some(Arc::new(move || Arc::new(setup()))),
+            setup: Some(Setup { make: Arc::new(move || Arc::new(setup())), has_values: size_of::<S>() > 0 }),
             shared: PhantomData,
             may_fail: self.may_fail,
             each_transaction: self.each_transaction,

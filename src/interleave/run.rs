@@ -16,7 +16,12 @@ use crate::explore::Outcome;
 pub(super) type Shared = Arc<dyn Any + Send + Sync>;
 
 /// Makes the shared value of a run.
-pub(super) type Setup = Arc<dyn Fn() -> Shared>;
+#[derive(Clone)]
+pub(super) struct Setup {
+    pub(super) make: Arc<dyn Fn() -> Shared>,
+    /// True if what it makes can change.
+    pub(super) has_values: bool,
+}
 
 /// The code of a task. Returns, as text, what the app's code returns.
 pub(super) type TaskAction = Arc<dyn Fn(&mut Connection, Remedy, &Shared) -> Result<String, String> + Send + Sync>;

@@ -55,6 +55,8 @@ pub(super) struct RunOptions {
     pub(super) hidden: Arc<Hidden>,
     /// True if tasks may see what another one does between its statements.
     pub(super) share_memory: bool,
+    /// True if that can change, so that a task stops also after its statements.
+    pub(super) share_values: bool,
     /// True if tasks open connections themselves, and have to close them before they end.
     pub(super) owns_connections: bool,
 }

@@ -72,6 +72,7 @@ impl<'a> SerialRuns<'a> {
             remedy: self.remedy,
             hidden: Arc::clone(&self.hidden),
             share_memory: self.threads.share_memory(),
+            share_values: self.threads.share_values(),
             owns_connections: self.threads.own_connections(),
         }
     }

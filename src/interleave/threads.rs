@@ -77,6 +77,11 @@ impl TaskThreads {
         self.setup.is_some()
     }
 
+    /// Returns true if what the tasks share can change between two statements of one of them.
+    pub(super) fn share_values(&self) -> bool {
+        self.setup.as_ref().is_some_and(|setup| setup.has_values)
+    }
+
     /// Runs the tasks in `participants` on a fork of the database at `base`.
     pub(super) fn run(
         &self,
@@ -88,7 +93,7 @@ impl TaskThreads {
         let database = base.fork();
         let hidden = Arc::clone(&options.hidden);
         let scheduler = Scheduler::new(self.threads.len(), participants, database.disk().clock().clone(), options);
-        let shared: Shared = self.setup.as_ref().map_or_else(|| Arc::new(()) as Shared, |setup| setup());
+        let shared: Shared = self.setup.as_ref().map_or_else(|| Arc::new(()) as Shared, |setup| (setup.make)());
         let mut jobs = Vec::new();
         // The path by which a connection was opened says whose it is, on whatever thread it is used.
         let views: Vec<Address> = participants.iter().map(|_| database.view()).collect();
@@ -161,7 +166,7 @@ impl Listener for TaskEyes {
         Start::Runs
     }
 
-    fn ends(&self) {
+    fn ends(&self, in_transaction: bool) {
         let mut state = self.scheduler.enter(self.task);
         let task_state = &mut state.tasks[self.task];
         let thread = task_state.this_thread();
@@ -172,6 +177,11 @@ impl Listener for TaskEyes {
         let task_state = &mut state.tasks[self.task];
         // A statement whose schema has changed has one start and two ends.
         task_state.running = task_state.running.saturating_sub(1);
+        // What it does with the result, as to fill a cache, others may come before.
+        let goes_on = state.stuck.is_none() && state.tasks[self.task].phase != Phase::Done;
+        if self.scheduler.options.share_values && goes_on && !in_transaction {
+            drop(self.scheduler.step(state, self.task));
+        }
     }
 
     fn leaves_open(&self) {

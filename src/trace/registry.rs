@@ -154,8 +154,8 @@ pub(crate) trait Listener: Send + Sync {
     /// A statement of the app starts on a connection, within a transaction or outside of one. `text` returns its SQL with the
     /// bound values. Connections are counted as they are opened.
     fn starts(&self, connection: usize, text: &dyn Fn() -> String, in_transaction: bool) -> Start;
-    /// A statement has run to its end, or is about to be reset.
-    fn ends(&self) {}
+    /// A statement has run to its end, or is about to be reset. A transaction is open after it, or not.
+    fn ends(&self, _in_transaction: bool) {}
     /// A connection that was opened since is closed within a transaction, which is rolled back.
     fn leaves_open(&self) {}
 }

@@ -43,7 +43,8 @@ pub(super) unsafe fn tell_listener(
         }
     } else if !is_start {
         called.activity.ends();
-        called.listener.ends();
+        // SAFETY: as above. Its transaction is over by now if it ends with the statement.
+        called.listener.ends(unsafe { ffi::sqlite3_get_autocommit(db) == 0 });
     }
 }
 

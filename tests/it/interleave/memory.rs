@@ -35,6 +35,46 @@ fn a_lost_update_in_memory() {
     explore(&db).setup(|| AtomicI64::new(1)).task("alice", take_at_once).task("bob", take_at_once).run();
 }
 
+/// A count that is kept in memory until somebody changes it.
+#[test]
+fn a_cache_that_is_filled_after_one_statement() {
+    type Cache = Mutex<(Option<i64>, u64)>;
+    fn shown(db: &mut Connection, cache: &Cache, is_checked: bool) -> Result<i64> {
+        let version = match *cache.lock().unwrap() {
+            (Some(count), _) => return Ok(count),
+            (None, version) => version,
+        };
+        let count = count(db, 1)?;
+        let mut cache = cache.lock().unwrap();
+        if !is_checked || cache.1 == version {
+            cache.0 = Some(count);
+        }
+        Ok(count)
+    }
+    fn change(db: &mut Connection, cache: &Cache) -> Result<()> {
+        db.execute("UPDATE stock SET count = count - 1 WHERE item = 1", [])?;
+        let mut cache = cache.lock().unwrap();
+        *cache = (None, cache.1 + 1);
+        Ok(())
+    }
+    // Without a WAL, the reader's lock would keep the writer out until the statement is reset.
+    let db = wal();
+    let explored = |is_checked| {
+        explore(&db)
+            .setup(Cache::default)
+            .task("reader", move |db, cache: &Cache| shown(db, cache, is_checked))
+            .task("writer", move |db, cache: &Cache| {
+                change(db, cache)?;
+                db.query_row("SELECT 1", [], |_| Ok(()))?;
+                shown(db, cache, is_checked)
+            })
+            .try_run()
+    };
+    let says = "no serial order of reader, writer returns these results, though one gives this state";
+    assert_eq!(explored(false).unwrap_err().headline(), says);
+    explored(true).unwrap();
+}
+
 /// The reduction leaves out no outcome.
 #[test]
 fn all_orders_have_the_outcomes_of_the_reduced_search() {
