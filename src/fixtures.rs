@@ -32,8 +32,8 @@ use crate::db::{Template, TestDb};
 use crate::env;
 use crate::error::Result;
 
-/// What rstest's `#[fixture]` generates, without a dependency on any version of it: it calls `db::default()` for `db: TestDb`, and
-/// `db::partial_1(..)` for `#[with(..)] db: TestDb`.
+/// Generates what rstest's `#[fixture]` does, without a dependency on any version of it: rstest calls `db::default()` for
+/// `db: TestDb`, and `db::partial_1(..)` for `#[with(..)] db: TestDb`.
 macro_rules! fixture {
     ($(#[$doc:meta])* $name:ident: $make:ident) => {
         $(#[$doc])*

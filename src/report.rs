@@ -100,9 +100,9 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> Option<&str> {
     panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied())
 }
 
-/// Returns true if a panic says that there is no async runtime.
-pub(crate) fn needs_runtime(panic: &str) -> bool {
-    ["runtime", "reactor", "Tokio context"].iter().any(|words| panic.contains(words))
+/// Returns true if a panic says that code runs outside of its async runtime.
+pub(crate) fn lacks_runtime(panic: &str) -> bool {
+    ["no reactor running", "Tokio context"].iter().any(|words| panic.contains(words))
 }
 
 /// Returns the known name that was probably meant. At most a third of its letters differ.

@@ -38,7 +38,8 @@ const OTHERS: [&str; 22] = [
 
 impl Profile {
     /// Reads the profile of an app from a connection that it has opened on a file: journal mode, synchronous, foreign keys and
-    /// busy timeout, and the other settings in which it differs from a new connection of rusqlite's. Whether its transactions begin IMMEDIATE cannot be read; `begin_immediate` adds it.
+    /// busy timeout, and the other settings in which it differs from a new connection of rusqlite's. Whether its transactions
+    /// begin IMMEDIATE cannot be read; `begin_immediate` adds it.
     ///
     /// ```
     /// use std::sync::LazyLock;

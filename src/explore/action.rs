@@ -15,7 +15,7 @@ use crate::db::{TestDb, again_with};
 use crate::draw::{self, Draw};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::{needs_runtime, panic_message, visible};
+use crate::report::{lacks_runtime, panic_message, visible};
 use crate::sim::{Disk, Op, Refused, Watch};
 
 /// The app's code, to be run any number of times. Its error is kept as text.
@@ -105,7 +105,7 @@ pub(crate) fn require_success<T>(
 
 /// Returns the help for a panic of async code.
 pub(crate) fn runtime_help(message: &str) -> Option<&'static str> {
-    needs_runtime(message).then_some("name the app's runtime: Template::block_on")
+    lacks_runtime(message).then_some("name the app's runtime: Template::block_on")
 }
 
 /// Returns what helps code that fails with this error without any fault and without other tasks.

@@ -1,4 +1,4 @@
-//! What makes a fault happen: a watch on the disk, SQLite's progress handler, its allocator.
+//! Makes a fault happen, by a watch on the disk, SQLite's progress handler or its allocator.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -3,7 +3,7 @@
 //! A statement names its connection by a number, an operation on the disk by the file that the connection has open. Which belong
 //! together shows when a statement takes a lock.
 //!
-//! What opens a connection is no step of the task, up to its first statement that is more than a PRAGMA which sets it up: how
+//! Opening a connection is no step of the task, up to its first statement that is more than a PRAGMA which sets it up: how
 //! many a pool opens is a matter of time. SQLite reads the schema then, and checks it again before each statement. Only where
 //! the first connection sets something of the database, such as its journal mode, others may see it.
 

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::migration::{Migration, Script};
 use crate::error::{BoxError, Error, ErrorKind, Result};
-use crate::report::{needs_runtime, panic_message};
+use crate::report::{lacks_runtime, panic_message};
 use crate::sql::Name;
 
 /// Brings the database of a connection to a version.
@@ -90,7 +90,8 @@ impl Code {
             }),
             Err(panic) => {
                 let said = panic_message(&*panic).unwrap_or("it has no message").to_owned();
-                let needs_runtime = needs_runtime(&said);
+                // Also one that is started within another.
+                let needs_runtime = lacks_runtime(&said) || said.contains("runtime");
                 let help = "give it a runtime of its own: tokio::runtime::Runtime::new()?.block_on(async { .. })\n\
                             within an async test, use Template::migrate_path_to, which runs on a thread of its own";
                 let error = error("panics").migration(name).evidence("the panic", said);

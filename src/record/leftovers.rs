@@ -62,7 +62,7 @@ pub(super) fn find<'q>(queries: &'q [Query], by_drivers: &'q [Query], address: &
     Ok(found)
 }
 
-/// What is left on one connection.
+/// The things that are left on one connection.
 #[derive(Default)]
 struct Left<'q> {
     /// The statement that has begun the transaction which is open.

@@ -158,6 +158,19 @@ fn an_action_that_panics() {
     );
 }
 
+/// The app's own panics may speak of a runtime too, and of one that is of the wrong kind.
+#[test]
+fn an_action_that_runs_outside_of_its_runtime() {
+    let panics = |says: &'static str| {
+        let result = crash::test(&db(SMALL, SHOP), move |_| -> Result<()> { panic!("{says}") }).try_run();
+        result.unwrap_err().to_string().contains("help: name the app's runtime: Template::block_on")
+    };
+    assert!(panics("there is no reactor running, must be called from the context of a Tokio 1.x runtime"));
+    assert!(panics("this functionality requires a Tokio context"));
+    assert!(!panics("can call blocking only when running on the multi-threaded runtime"));
+    assert!(!panics("the runtime of the job is over"));
+}
+
 #[test]
 fn an_action_that_leaves_its_transaction_open() {
     let result = crash::test(&db(SMALL, SHOP), |db| db.execute_batch(&format!("BEGIN; {ORDER}"))).try_run();
