@@ -55,9 +55,10 @@
 //! error, and the process is aborted. Code that waits without a statement, as for a thread that is gone, is not seen.
 //!
 //! A caller that gets an error assumes that nothing happened, and tries again. Some exceptions are SQLite's own and pass: an
-//! interrupted statement may have committed (it, and not one that the action goes on to run), an interrupted `BEGIN` may have begun, an interrupted `ROLLBACK` may have left its
-//! transaction open, and with journal_mode TRUNCATE or PERSIST a commit may fail after it was made. Code that reads after its
-//! commit needs [`may_fail_after_commit`](Sweep::may_fail_after_commit).
+//! interrupted statement may have committed (it, and not one that the action goes on to run), an interrupted `BEGIN` may have
+//! begun, an interrupted `ROLLBACK` may have left its transaction open, and with journal_mode TRUNCATE or PERSIST a commit
+//! may fail after it was made. Code that reads after its commit needs
+//! [`may_fail_after_commit`](Sweep::may_fail_after_commit).
 //!
 //! One failure is easily missed: `query_row("INSERT … RETURNING id")` returns `Ok` when the commit fails. A statement outside
 //! of a transaction commits when it ends, and `query_row` stops at the first row. In a transaction, the commit returns the
