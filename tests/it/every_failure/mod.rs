@@ -90,6 +90,11 @@ fn stable(text: &str) -> String {
     let package = format!("{}/", Path::new(env!("CARGO_MANIFEST_DIR")).display());
     let temporary = format!("{}/", env::temp_dir().display());
     let text = text.replace(&package, "").replace(&temporary, "/tmp/");
+    // The target folder, wherever it is.
+    let before = |part: &str| part.trim_end_matches(|c: char| !c.is_whitespace() && !"\"'(`".contains(c)).to_owned();
+    let mut parts: Vec<String> = text.split("tmp/every_failure").map(str::to_owned).collect();
+    let last = parts.pop().unwrap_or_default();
+    let text: String = parts.iter().map(|part| before(part) + "target/tmp/every_failure").chain([last]).collect();
     // The numbers of simulated disks and of folders for files.
     let text = ["/sqlitmus/", "/sqlitmus-db-"].iter().fold(text, |text, word| numbers_masked(&text, word, '/'));
     let text = numbers_masked(&text, "?vfs=sqlitmus-", '\n');
