@@ -7,6 +7,7 @@ use super::query_plan::Plan;
 use super::tree::{Node, distinct};
 use super::why_not::{self, WhyNot};
 use crate::error::{Error, Result, or_panic};
+use crate::sql::Name;
 
 impl Plan {
     /// Asserts that no table is read as a whole, except those that [`allow_scan`](Plan::allow_scan) names. The [module's
@@ -224,7 +225,8 @@ impl Plan {
             return Ok(self);
         }
         let is_flagged = |node: &Node| node.is_of(table) && !node.is_covered();
-        Err(self.failure(format!("query plan reads the table {table}, not only an index"), &is_flagged))
+        let error = self.failure(format!("query plan reads the table {table}, not only an index"), &is_flagged);
+        Err(advice::offer(error, &advice::remedies(self, &Goal::Reads(Name::from(table)))))
     }
 
     /// Like [`assert_no_temp_btree`](Plan::assert_no_temp_btree), without the panic.

@@ -88,7 +88,11 @@ fn indexes(plan: &Plan, goal: &Goal) -> Remedies {
     let mut is_cut_short = false;
     if let Some(trials) = rest.and_then(Trials::of) {
         let mut search = Search::new(trials);
-        for (set, left) in search.run(goal) {
+        let sets = match goal {
+            Goal::Reads(table) => search.covering(table).into_iter().collect(),
+            _ => search.run(goal),
+        };
+        for (set, left) in sets {
             let removes = removed(&search.trials.base.steps, &left);
             let advice = candidate::advice(&set, removes, &search.trials.copy.schema, &mut names);
             let dearer = search.measure().map_or_else(Vec::new, |rows| rows.dearer_lookups(&set));
@@ -170,6 +174,9 @@ fn help(advice: &Advice, remedies: &Remedies) -> String {
 }
 
 fn removed_steps(advice: &Advice, remedies: &Remedies) -> String {
+    if let Goal::Reads(_) = remedies.goal {
+        return "only the index is read".to_owned();
+    }
     let is_for_automatic_indexes = remedies.goal == Goal::AutomaticIndexes;
     let parts = distinct(advice.removes.iter().filter_map(|removed| match removed {
         // An automatic index is a scan too, and is mentioned once.

@@ -26,6 +26,7 @@
 mod advise;
 mod candidate;
 mod children;
+mod covering;
 mod measure;
 mod refine;
 mod search;

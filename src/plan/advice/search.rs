@@ -262,7 +262,7 @@ impl<'a> Search<'a> {
     }
 
     /// Returns the columns of a table that SQLite compares with one value.
-    fn equalities(&self, outcome: &Outcome, set: &Set, table: &Name) -> Vec<Term> {
+    pub(super) fn equalities(&self, outcome: &Outcome, set: &[Candidate], table: &Name) -> Vec<Term> {
         for (at, one) in set.iter().enumerate().filter(|(_, one)| one.table == *table) {
             let (equal, _) = searched_by(outcome, at);
             if equal > 0 {

@@ -113,6 +113,8 @@ pub(in crate::plan) enum Goal {
     Scans(Vec<Name>),
     Sorts,
     AutomaticIndexes,
+    /// Reads of this table's rows, beside those of its indexes.
+    Reads(Name),
     /// Scans of all tables, and sorts.
     All,
 }
@@ -130,7 +132,7 @@ impl Goal {
     pub(super) fn is_about(&self, table: &Name) -> bool {
         match self {
             Goal::Scans(tables) => tables.contains(table),
-            Goal::Sorts | Goal::AutomaticIndexes => false,
+            Goal::Sorts | Goal::AutomaticIndexes | Goal::Reads(_) => false,
             Goal::All => true,
         }
     }
@@ -141,6 +143,8 @@ impl Goal {
             Goal::Scans(tables) => steps.scans.iter().filter(|scan| tables.contains(scan)).count(),
             Goal::Sorts => steps.sorts.len(),
             Goal::AutomaticIndexes => steps.automatic.len(),
+            // They are not among the steps: an index of its own is searched for them.
+            Goal::Reads(_) => 0,
             // Fewer rows are found than are read, so a sort is better than a scan.
             Goal::All => 100 * steps.scans.len() + steps.sorts.len(),
         }

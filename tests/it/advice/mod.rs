@@ -1,6 +1,7 @@
 //! Indexes that improve a plan: those that are offered, those that are not, and the proof that all of them help.
 
 mod children;
+mod covering;
 mod expert;
 mod flags;
 mod names;

@@ -331,7 +331,10 @@ query plan reads the table orders, not only an index
     SELECT total FROM orders WHERE customer_id = ?1
 
   plan (SQLite VERSION):
-  > SEARCH orders USING INDEX orders_customer (customer_id=?)";
+  > SEARCH orders USING INDEX orders_customer (customer_id=?)
+
+  help: CREATE INDEX orders_customer_id_status_total ON orders(customer_id, status, total);   tried: only the index is read
+        it can replace orders_customer, because it starts with the same columns";
     fires("SELECT total FROM orders WHERE customer_id = ?1", |plan| plan.try_assert_covering("orders"), expected);
     assert!(plan("SELECT 1").try_assert_covering("orders").is_err());
     assert!(plan("SELECT * FROM orders WHERE id = ?1").try_assert_covering("orders").is_err());
