@@ -140,3 +140,12 @@ fn a_lock_that_cannot_be_read_says_where() {
         "cannot read <dir>/migrations.lock:2\n\n  the line:\n    1 people\n\n  help: restore the committed file"
     );
 }
+
+#[test]
+fn a_lock_that_is_no_text_is_not_taken_for_a_missing_one() {
+    let folder = folder(&FILES, None);
+    // As some editors save it: UTF-16 with its mark.
+    let utf16: Vec<u8> = std::iter::once(0xFEFF).chain(LOCK.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    fs::write(folder.path().join("migrations.lock"), utf16).unwrap();
+    assert_eq!(outcome(folder.path()).lines().next(), Some("cannot read the frozen migrations: <dir>/migrations.lock"));
+}
