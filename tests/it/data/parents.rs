@@ -352,3 +352,24 @@ fn triggers_that_are_foreign_keys() {
         30,
     );
 }
+
+/// A row that would have a name which is there already is made anew, and its code was never inserted.
+#[test]
+fn children_have_no_parent_that_was_left_out() {
+    let schema = "CREATE TABLE teams(code TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL UNIQUE) WITHOUT ROWID;
+                  CREATE TABLE players(id INTEGER PRIMARY KEY, team TEXT NOT NULL REFERENCES teams);";
+    let fill = Fill::seed(1).rows("teams", 5).rows("players", 100);
+    let before = database(schema);
+    fill.insert(&before);
+    for team in 0..5 {
+        let name: String =
+            before.query_row("SELECT name FROM teams LIMIT 1 OFFSET ?1", [team], |row| row.get(0)).unwrap();
+        let connection = database(schema);
+        // SQLite does not refuse a child that has no parent then.
+        connection.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+        connection.execute("INSERT INTO teams VALUES ('first', ?1)", [name]).unwrap();
+        fill.insert(&connection);
+        assert_eq!((count(&connection, "teams"), count(&connection, "players")), (6, 100));
+        whole(&connection);
+    }
+}
