@@ -218,6 +218,8 @@ fn an_offset_into_a_partial_index_is_read_like_any_other() {
         "SELECT id FROM docs WHERE state = 'new' AND at > ?1 ORDER BY at LIMIT 10 OFFSET 1000",
         "SELECT id FROM docs WHERE state = 'new' LIMIT 1000",
         "SELECT id FROM docs WHERE deleted_at IS NULL LIMIT -1",
+        "SELECT id FROM docs WHERE deleted_at IS NULL LIMIT -1 OFFSET 100",
+        "DELETE FROM docs WHERE id IN (SELECT id FROM docs WHERE state = 'new' ORDER BY at DESC LIMIT -1 OFFSET 50)",
         "SELECT id FROM docs WHERE deleted_at IS NULL",
         // All rows are sorted, and none is skipped before.
         "SELECT id FROM docs WHERE state = 'new' ORDER BY title LIMIT 10 OFFSET 1000",
