@@ -279,3 +279,40 @@ fn what_was_lost_in_a_longer_file_is_empty_or_has_other_bytes() {
     }
     assert!(ends.iter().chain(&holes).all(|count| *count > 3), "{ends:?} {holes:?}");
 }
+
+fn written(file: &str, offset: u64, data: Vec<u8>) -> crate::sim::Entry {
+    let event = Event::Write { file: file.into(), offset, data: data.into() };
+    crate::sim::Entry { event, statement: None }
+}
+
+/// An fsync of a file makes its own name durable, and not that of another new file.
+#[test]
+fn the_sync_of_a_file_does_not_keep_the_name_of_another() {
+    let sync = |file: &str| {
+        let event = Event::Sync { file: file.into(), full: true };
+        crate::sim::Entry { event, statement: None }
+    };
+    let log = [written("old", 0, vec![1; 512]), written("new", 0, vec![1; 512]), sync("old"), sync("new")];
+    let mut model = DiskModel::new(&vec![(String::from("old"), Blocks::default())], Drive::default());
+    let mut names_after = |point: usize| {
+        model.replay_to(&log, point);
+        model.image(Variant::Nothing).into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(names_after(3), ["old"]);
+    assert_eq!(names_after(4), ["new", "old"]);
+}
+
+/// A sector at the end of a file is changed by zeros if it was not empty. Behind the end a lost sector reads as zeros.
+#[test]
+fn zeros_over_the_end_of_a_file_are_a_change() {
+    let mut old = Blocks::default();
+    old.write(0, &[1; 100]);
+    let torn = |data: [u8; 2]| {
+        let log = [written("log", 0, data.into_iter().flat_map(|byte| [byte; 512]).collect())];
+        let mut model = DiskModel::new(&vec![(String::from("log"), old.clone())], Drive::default());
+        model.replay_to(&log, 1);
+        model.variants(40, 7).into_iter().filter(|variant| matches!(variant, Variant::Torn(..))).count()
+    };
+    assert_eq!(torn([0, 2]), 2);
+    assert_eq!(torn([2, 0]), 0);
+}
