@@ -373,3 +373,17 @@ fn children_have_no_parent_that_was_left_out() {
         whole(&connection);
     }
 }
+
+/// Pairs differ although each parent has many of them.
+#[test]
+fn a_link_table_of_many_rows_needs_few_parents() {
+    let connection = fills(
+        "CREATE TABLE posts(id INTEGER PRIMARY KEY, title TEXT NOT NULL);
+         CREATE TABLE tags(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+         CREATE TABLE t(post INTEGER NOT NULL REFERENCES posts, tag INTEGER NOT NULL REFERENCES tags, PRIMARY KEY (post, tag))",
+        "t",
+        10_000,
+    );
+    let parents = (count(&connection, "posts"), count(&connection, "tags"));
+    assert!(parents.0 <= 1_000 && parents.1 <= 1_000, "{parents:?}");
+}
