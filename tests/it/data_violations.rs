@@ -460,3 +460,14 @@ fn a_check_that_only_a_generated_column_gets_ahead_of_is_implied() {
         ]
     );
 }
+
+#[test]
+fn checks_that_name_an_empty_blob_are_broken() {
+    let all = of("CREATE TABLE files(
+            id INTEGER PRIMARY KEY,
+            hash BLOB NOT NULL CHECK (hash <> x'' AND length(hash) > 0),
+            head BLOB NOT NULL CHECK (substr(hex(head), 1, 2) = hex(x'7f') OR head = x'')
+        ) STRICT;");
+    let checks: Vec<_> = all.iter().filter(|violation| violation.code() == 275).collect();
+    assert!(checks.len() == 2 && checks.iter().all(|check| check.is_refused()), "{all:#?}");
+}
