@@ -163,6 +163,12 @@ fn tags_of_git_name_the_released_versions() {
     git(home.path(), &["tag", "v0"]);
     let expected = format!("no tag v* has a migration of {}", folder.display());
     assert_eq!(says(&suite(), first).lines().next().unwrap(), expected);
+    // The folder is there, and nothing of the history is in it.
+    write("README.md", "the migrations");
+    git(home.path(), &["add", "app/migrations/README.md"]);
+    git(home.path(), &["commit", "-qm", "a folder"]);
+    git(home.path(), &["tag", "v0.0"]);
+    assert_eq!(says(&suite(), first).lines().next().unwrap(), expected);
 
     for (at, sql) in ["SELECT 1", "ALTER TABLE notes ADD COLUMN draft TEXT", "ALTER TABLE notes DROP COLUMN draft"]
         .into_iter()
