@@ -305,5 +305,7 @@ fn short_texts_have_their_form() {
     check_sql(&["sku TEXT"], "v GLOB '[A-Z][A-Z][A-Z]-[0-9][0-9][0-9][0-9][0-9]'");
     check_sql(&["version TEXT"], "v GLOB '[0-9]*.[0-9]*.[0-9]*'");
     check_sql(&["country CHAR(2)"], "v GLOB '[A-Z][A-Z]'");
+    check_sql(&["language CHAR(2)", "locale VARCHAR(4)"], "v GLOB '[a-z][a-z]'");
+    check_sql(&["language TEXT", "locale VARCHAR(5)"], "v GLOB '[a-z][a-z]-[A-Z][A-Z]*'");
     check_sql(&["postal_code TEXT"], "v GLOB '[0-9][0-9][0-9][0-9][0-9]'");
 }
