@@ -1,7 +1,11 @@
-//! What the README shows.
+//! What the README says and shows.
 
+mod common_steps;
+mod outputs;
 #[path = "../../examples/picture.rs"]
 mod picture;
+mod prose;
+mod shown;
 
 use std::fs;
 use std::path::Path;

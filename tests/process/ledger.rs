@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use sqlitmus::record::StatementLedger;
 
 use super::child::ledger::PART;
+use super::shown::assert_shown;
 use super::{Process, text};
 
 fn process(test: &str) -> Process {
@@ -182,6 +183,24 @@ fn a_relative_path_is_in_the_folder_of_the_package() {
     let mut process = process.env("CARGO_MANIFEST_DIR", &folder).env("SQLITMUS_LEDGER", "new/ledger.txt");
     assert!(process.run().status.success());
     assert_eq!(ledger(&process.path("new/ledger.txt")), "SELECT count(*) FROM log\n> SCAN log\n");
+}
+
+/// An index is gone, and a query is new.
+#[test]
+fn two_runs_differ_as_the_readme_shows() {
+    let first = Process::new("ledger::runs_with_an_index_or_without");
+    let folder = first.folder.path().to_owned();
+    let run = |test: &str, part: &str, ledger: &str| {
+        let process = Process::beside(&format!("ledger::{test}"), &first).env("CARGO_MANIFEST_DIR", &folder);
+        let output = process.env(PART, part).env("SQLITMUS_LEDGER", ledger).run();
+        assert!(output.status.success(), "{}", text(&output));
+        text(&output)
+    };
+    run("runs_with_an_index_or_without", "with", "tests/ledger.txt");
+    run("runs_with_an_index_or_without", "without", "target/ledger.txt");
+    let output = run("compares_two_ledgers", "", "");
+    let report = output.split("<report>\n").nth(1).unwrap_or_else(|| panic!("{output}"));
+    assert_shown("README.md", report.split("\n</report>").next().unwrap());
 }
 
 #[test]

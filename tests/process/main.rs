@@ -12,6 +12,8 @@ mod ledger;
 mod out_of_memory;
 mod replay;
 mod schedules;
+#[path = "../it/readme/shown.rs"]
+mod shown;
 #[cfg(unix)]
 mod users;
 
@@ -110,6 +112,20 @@ fn a_test_that_panics_leaves_its_databases_and_says_where() {
         assert_eq!(text(&output).matches(&line).count(), 1, "{}", text(&output));
     }
     assert_eq!(process.files("tmp"), Vec::<String>::new());
+}
+
+/// Where there is no such tool, nothing can be seen of it.
+#[test]
+fn the_sqlite3_tool_opens_what_a_test_has_left() {
+    let mut process = Process::new("fails_with_three_databases");
+    let output = text(&process.run());
+    let paths: Vec<&str> = output.lines().filter_map(|line| line.strip_prefix("note: database kept at ")).collect();
+    assert_eq!(paths.len(), 3, "{output}");
+    let rows = "SELECT group_concat(x) FROM (SELECT x FROM t ORDER BY x)";
+    for (path, expected) in paths.iter().zip(["1,3\n", "1,2\n", "1\n"]) {
+        let Ok(asked) = Command::new("sqlite3").args([path, rows]).output() else { return };
+        assert_eq!(text(&asked), expected, "{path}");
+    }
 }
 
 #[test]
@@ -264,6 +280,24 @@ fn an_unknown_variable_or_value_fails_the_test_that_opens_a_database() {
     assert!(text(&output).contains("the known ones are failure, always, never"), "{}", text(&output));
     let output = Process::new("passes").env("SQLITMUS_KEPT", "always").run();
     assert!(text(&output).contains("unknown environment variable SQLITMUS_KEPT"), "{}", text(&output));
+}
+
+#[test]
+fn the_readme_names_every_variable_and_the_values_of_one() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let section = readme.split("\n## Environment\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let known = |name: &str, value: &str| {
+        let output = text(&Process::new("passes").env(name, value).run());
+        let list = output.lines().find_map(|line| line.trim().strip_prefix("help: the known ones are "));
+        list.unwrap_or_else(|| panic!("{output}")).split(", ").map(str::to_owned).collect::<Vec<_>>()
+    };
+    let word = |text: &str| text.split(['`', '=']).next().unwrap().to_owned();
+    let mut named: Vec<String> =
+        section.split("`SQLITMUS_").skip(1).map(|rest| word(&format!("SQLITMUS_{rest}"))).collect();
+    named.sort();
+    assert_eq!(named, known("SQLITMUS_KEPT", "always"));
+    let values = known("SQLITMUS_KEEP", "sometimes").iter().map(|value| format!("`{value}`")).collect::<Vec<_>>();
+    assert!(section.contains(&format!("`SQLITMUS_KEEP` ({})", values.join(", "))), "{values:?}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod none;
 mod random;
 mod recorded;
 mod reports;
+mod steps;
 
 use sqlitmus::plan::advise;
 use sqlitmus::rusqlite::Connection;

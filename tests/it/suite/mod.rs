@@ -3,6 +3,7 @@
 mod answers;
 mod code;
 mod cost;
+mod folders;
 mod frozen;
 mod histories;
 mod losses;

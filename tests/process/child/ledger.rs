@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 use sqlitmus::data::Fill;
 use sqlitmus::migrations::Migrations;
+use sqlitmus::record::compare_ledgers;
 use sqlitmus::{Profile, Template, TestDb, check, plan, schema, workload};
 
 use super::folder;
@@ -148,6 +149,36 @@ fn runs_a_part() {
         return;
     }
     run_part(&SHOP.in_memory(), std::env::var(PART).unwrap().parse().unwrap());
+}
+
+#[test]
+fn runs_with_an_index_or_without() {
+    if folder().is_none() {
+        return;
+    }
+    static ORDERS: Template =
+        Template::embedded(&[("1.sql", "CREATE TABLE orders(id INTEGER PRIMARY KEY, status TEXT NOT NULL)")]);
+    let db = ORDERS.in_memory();
+    let by_status = "SELECT id FROM orders WHERE status = ?1";
+    let asks = |sql: &str| assert!(db.query_row(sql, ["open"], |_| Ok(())).is_err());
+    if std::env::var(PART).unwrap() == "with" {
+        db.execute_batch("CREATE INDEX orders_status ON orders(status)").unwrap();
+        asks(by_status);
+    } else {
+        asks(by_status);
+        asks("SELECT status FROM orders WHERE id = ?1");
+    }
+}
+
+/// Prints in which statements the runs of a test differ.
+#[test]
+#[expect(clippy::print_stdout, reason = "the other process reads it")]
+fn compares_two_ledgers() {
+    if folder().is_none() {
+        return;
+    }
+    let diff = compare_ledgers("tests/ledger.txt", "target/ledger.txt").unwrap();
+    println!("<report>\n{}\n</report>", diff.try_assert_same().unwrap_err());
 }
 
 #[test]
