@@ -14,7 +14,9 @@
 //!     APP.in_memory()
 //! }
 //!
+//! # /*
 //! #[rstest]
+//! # */
 //! fn a_new_category_can_be_found(db: TestDb) {
 //!     let insert = "INSERT INTO categories(slug, name) VALUES ('tea', 'Tea')";
 //!     db.execute(insert, []).unwrap();
@@ -23,7 +25,7 @@
 //!     let found: i64 = second.query_row(count, [], |row| row.get(0)).unwrap();
 //!     assert_eq!(found, 1);
 //! }
-//! # fn main() {}
+//! # fn main() { a_new_category_can_be_found(db::default()) }
 //! ```
 //!
 //! # Which database do I want?

@@ -38,9 +38,21 @@ impl TestDb {
     /// Runs a future and returns what ran meanwhile on all connections to this database, such as those of a pool that was
     /// opened before.
     ///
-    /// ```ignore
+    /// ```
+    /// # mod app {
+    /// #     use sqlitmus::rusqlite::{Connection, Result};
+    /// #     pub async fn dashboard(pool: &Connection, user: i64) -> Result<usize> {
+    /// #         pool.execute("DELETE FROM users WHERE id = ?1", [user])
+    /// #     }
+    /// # }
+    /// # async fn example() {
+    /// # let db = sqlitmus::Template::embedded(&[("1.sql", "CREATE TABLE users(id INTEGER PRIMARY KEY)")]).in_memory();
+    /// # let pool = db.connect();
     /// let queries = db.record_async(app::dashboard(&pool, 7)).await;
     /// queries.assert_no_scan().assert_at_most(3);
+    /// # }
+    /// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    /// # assert!(std::pin::pin!(example()).poll(&mut context).is_ready());
     /// ```
     pub async fn record_async<F: Future>(&self, future: F) -> Queries<F::Output> {
         let recorder = Recorder::start(self);

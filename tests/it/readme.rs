@@ -66,6 +66,31 @@ fn the_versions_are_those_that_are_tested() {
     let older = ["sqlx", "sea-orm", "diesel"].map(|driver| format!("{driver} {}", locked(&lock, driver))).join(", ");
     let older = format!("{older} (all with rusqlite {})", locked(&lock, "rusqlite"));
     assert!(readme.contains(&older), "{older}");
+    // What else is tested has a driver, too.
+    for (folder, package) in [("sqlx", "axum"), ("diesel", "diesel-async"), ("pinned", "sqlite-vec")] {
+        let manifest = read(&format!("tests/drivers/{folder}/Cargo.toml"));
+        assert!(manifest.contains(&format!("\n{package} = ")) && readme.contains(package), "{package}");
+    }
+    assert!(root.join("tests/drivers/system").exists() && readme.contains("a system's SQLite"));
+}
+
+/// Licenses are compared with what is compiled by cargo-deny, and where there is none by .ci/run.
+#[test]
+fn the_licenses_are_those_that_are_allowed() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |file: &str| fs::read_to_string(root.join(file)).unwrap();
+    let section = read("README.md").split("\n## License\n").nth(1).unwrap().to_owned();
+    let deny = read("deny.toml");
+    let allowed = |line: &str| deny.contains(line);
+    assert!(allowed("allow = [\"MIT\", \"Apache-2.0\"]\n") && section.contains("MIT or Apache-2.0"));
+    let exceptions: Vec<&str> = deny.lines().filter(|line| line.trim_start().starts_with("{ crate = ")).collect();
+    let words = |line: &str| line.split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let named: Vec<String> =
+        exceptions.iter().map(|line| words(line)).map(|one| format!("{} ({}", one[0], one[1])).collect();
+    assert_eq!(named.len(), 2);
+    assert!(named.iter().all(|one| section.contains(one)), "{named:?}");
+    assert_eq!(section.matches("(B").count(), 2);
+    assert!(root.join("LICENSE-MIT").exists() && root.join("LICENSE-APACHE").exists());
 }
 
 #[test]
@@ -81,7 +106,22 @@ fn it_fits_a_reader() {
     }
     // Files that it links to are in the package, or on the page of the documentation.
     for link in readme.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
-        let is_there = || Path::new(env!("CARGO_MANIFEST_DIR")).join(link).exists();
-        assert!(link.starts_with('#') || link.starts_with("https://docs.rs/") || is_there(), "{link}");
+        assert!(is_there(&readme, link), "{link}");
+    }
+}
+
+/// Returns true if a link leads to a heading, to a page of the guide, or to a file.
+fn is_there(readme: &str, link: &str) -> bool {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if let Some(anchor) = link.strip_prefix('#') {
+        let anchors = readme.lines().filter_map(|line| line.strip_prefix("## "));
+        return anchors
+            .map(|title| title.to_lowercase().replace(',', "").replace(' ', "-"))
+            .any(|title| title == anchor);
+    }
+    match link.strip_prefix("https://docs.rs/sqlitmus/latest/sqlitmus/guide/") {
+        Some("") => root.join("src/guide/mod.rs").exists(),
+        Some(page) => root.join(format!("src/guide/{}.md", page.trim_end_matches('/'))).exists(),
+        None => root.join(link).exists(),
     }
 }

@@ -128,6 +128,20 @@ fn the_sqlite3_tool_opens_what_a_test_has_left() {
     }
 }
 
+/// A SQLite of its own opens a database on disk while a test uses it. What it runs is not seen.
+#[test]
+fn the_sqlite3_tool_shares_a_database_on_disk() {
+    let db = sqlitmus::Template::empty().profile(sqlitmus::Profile::PRODUCTION).on_disk();
+    db.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (1)").unwrap();
+    let recorder = db.recorder();
+    let sql = "INSERT INTO t VALUES (2); SELECT group_concat(x) FROM t";
+    let Ok(asked) = Command::new("sqlite3").arg(db.path()).arg(sql).output() else { return };
+    let queries = recorder.stop();
+    assert_eq!((text(&asked).as_str(), queries.len()), ("1,2\n", 0));
+    assert_eq!(rows(db.path()), [1, 2]);
+    assert_eq!(db.query_row("SELECT count(*) FROM t", [], |row| row.get(0)), Ok(2));
+}
+
 #[test]
 fn a_test_that_passes_leaves_nothing() {
     let mut process = Process::new("passes");

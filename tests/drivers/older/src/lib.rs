@@ -33,6 +33,10 @@ pub async fn edit_by_sea_orm(db: &DatabaseConnection, word: &str) -> Result<(), 
     db.execute(update).await.map(drop)
 }
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../../src/guide/coming_from.md")]
+struct Guide;
+
 #[cfg(test)]
 mod tests {
     use std::pin::Pin;

@@ -97,6 +97,27 @@ mod tests {
         faults::sweep_with(&db, |copy| by_tokio_rusqlite(copy, super::sell_at_once)).run();
     }
 
+    /// Each opens the database of a test, and what it runs is seen.
+    #[tokio::test]
+    async fn the_database_of_a_test_is_opened_and_recorded() {
+        let db = STOCK.in_memory();
+        let pool = r2d2::Pool::builder().max_size(1).build(SqliteConnectionManager::file(db.path())).unwrap();
+        let queries = db.record(|_| super::sell(&pool.get().unwrap()).unwrap());
+        assert_eq!((queries.value, queries.len()), (9, 2));
+        queries.assert_no_scan().assert_only_writes(&["stock"]);
+
+        let pool = Config::new(db.path()).create_pool(Runtime::Tokio1).unwrap();
+        let by_deadpool = async { pool.get().await.unwrap().interact(|db| super::sell(db)).await.unwrap().unwrap() };
+        let queries = db.record_async(by_deadpool).await;
+        assert_eq!((queries.value, queries.len()), (8, 2));
+        queries.assert_no_scan().assert_only_writes(&["stock"]);
+
+        let connection = tokio_rusqlite::Connection::open(db.path()).await.unwrap();
+        let queries = db.record_async(connection.call(|db| super::sell(db))).await;
+        assert_eq!((queries.value.as_ref().unwrap(), queries.len()), (&7, 2));
+        queries.assert_no_scan().assert_only_writes(&["stock"]);
+    }
+
     /// A pool that outlives the test's database, and connections that write at the same time.
     #[test]
     fn life_with_a_pool() {

@@ -49,6 +49,16 @@ mod tests {
         db.record(|db| transfer(db, 10).unwrap()).assert_only_writes(&["accounts"]).assert_no_scan();
     }
 
+    /// Of the two, only the system's is a file of its own in a process.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn sqlitmus_brings_no_sqlite() {
+        drop(APP.in_memory());
+        let mapped = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let library = mapped.lines().find(|line| line.contains("/libsqlite3.so"));
+        assert!(library.is_some(), "another SQLite than the system's is linked:\n{mapped}");
+    }
+
     fn filled() -> TestDb {
         let db = APP.on_disk();
         db.fill("accounts", 20);
