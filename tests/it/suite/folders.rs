@@ -30,7 +30,7 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let (path, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
         if path.is_dir() {
-            copy(&path, &to)
+            copy(&path, &to);
         } else {
             fs::copy(&path, &to).unwrap();
         }
