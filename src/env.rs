@@ -105,7 +105,7 @@ fn parse(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Settin
         let Some(name) = name.to_str().filter(|name| name.starts_with("SQLITMUS_")) else { continue };
         match name {
             "SQLITMUS_ACCEPT" => {
-                settings.accept_migrations = choose(name, &value, &[("nothing", false), ("migrations", true)])?;
+                settings.accept_migrations = choose(name, &value, &[("", false), ("migrations", true)])?;
             }
             "SQLITMUS_KEEP" => {
                 let choices = [("failure", Keep::OnFailure), ("always", Keep::Always), ("never", Keep::Never)];
@@ -140,7 +140,7 @@ fn choose<T: Copy>(name: &str, value: &OsString, choices: &[(&str, T)]) -> Resul
         return Ok(choices[0].1);
     }
     choices.iter().find(|(word, _)| value == word).map(|(_, choice)| *choice).ok_or_else(|| {
-        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).filter(|word| !word.is_empty()).collect();
         unknown(name, value).help(format!("the known ones are {}", words.join(", ")))
     })
 }

@@ -89,7 +89,9 @@ fn checked_folder(migrations: &str, db: Result<TestDb>) -> TestDb {
     match db {
         Ok(db) => db,
         Err(error) if migrations == DEFAULT && !env::package_dir().join(DEFAULT).exists() => {
-            panic!("{}", error.help("name the folder at the argument: #[with(\"db/migrations\")] db: TestDb"))
+            let help = "name the folder, Template::new(\"db/migrations\").in_memory(), or with rstest at the argument: \
+                        #[with(\"db/migrations\")] db: TestDb";
+            panic!("{}", error.help(help))
         }
         Err(error) => panic!("{error}"),
     }

@@ -100,7 +100,7 @@
 //!   [`assert_rows_snapshot!`], [`assert_changes_snapshot!`], [`assert_schema_snapshot!`] and [`assert_plan_snapshot!`]
 //!   compare the results with reviewed ones.
 //! - [`TestDb::check`] looks for broken references and indexes. [`Template::checked`] does so when a test ends, and
-//!   `SQLITMUS_CHECK=1` does so for a whole run.
+//!   `SQLITMUS_CHECK=on` does so for a whole run.
 //!
 //! # Features
 //!

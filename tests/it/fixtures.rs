@@ -28,7 +28,9 @@ fn a_plain_test_calls_the_same_functions() {
 }
 
 #[rstest]
-#[should_panic(expected = "name the folder at the argument")]
+#[should_panic(
+    expected = "name the folder, Template::new(\"db/migrations\").in_memory(), or with rstest at the argument: #[with"
+)]
 fn without_a_folder_the_default_is_migrations(db: TestDb) {
     drop(db);
 }

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
-use rusqlite::types::Value;
+use rusqlite::types::{FromSql, Value, ValueRef};
 use rusqlite::{Connection, ToSql};
 
 use crate::data::fill::context::FillContext;
@@ -408,14 +408,23 @@ impl Filled {
         self.full.iter().map(|(name, rows, because)| (name.as_str(), *rows, because.as_str()))
     }
 
-    /// Returns the key of a row with a label: its PRIMARY KEY, or its rowid.
+    /// Returns the key of a row with a label: its PRIMARY KEY, or its rowid. `let ada: i64 = filled.id("ada");`
     ///
     /// # Panics
-    /// If no row has this label.
+    /// If no row has this label, or if its key is no such value.
     #[track_caller]
-    pub fn id(&self, label: &str) -> Value {
+    pub fn id<T: FromSql>(&self, label: &str) -> T {
+        let id = self.key(label);
+        match T::column_result(ValueRef::from(id)) {
+            Ok(id) => id,
+            Err(_) => panic!("the key of {label} is {id:?}, which is no {}", std::any::type_name::<T>()),
+        }
+    }
+
+    #[track_caller]
+    fn key(&self, label: &str) -> &Value {
         match self.labels.iter().find(|(name, _)| name == label) {
-            Some((_, id)) => id.clone(),
+            Some((_, id)) => id,
             None => {
                 let names: Vec<&str> = self.labels.iter().map(|(name, _)| name.as_str()).collect();
                 panic!("no row has the label {label}; the labels are {}", names.join(", "));

@@ -11,6 +11,7 @@ use crate::data::fill::lookup::KnownParents;
 use crate::data::fill::parent_join::ParentJoin;
 use crate::data::fill::plan::references::PerParentRows;
 use crate::data::fill::plan::table_plan::TablePlan;
+use crate::data::fill::refused::{RefusedRow, triggers_that_raise};
 use crate::data::fill::row_values::{FilledTable, RowNumbers, Tables, number_of};
 use crate::data::fill::rows::RowMaker;
 use crate::data::script::{Item, Script};
@@ -19,10 +20,10 @@ use crate::draw::Draw;
 use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::order::Order as _;
 use crate::progress::Progress;
-use crate::report::{count, visible};
+use crate::report::visible;
 use crate::schema::references::column_names;
-use crate::schema::{Schema, Table, TableKind, VirtualTable};
-use crate::sql::{Token, TokenKind, plain_name, quote_text, same_name, tokens};
+use crate::schema::{Schema, TableKind, VirtualTable};
+use crate::sql::{Token, plain_name, same_name, tokens};
 
 /// Inserts the rows of all tables. Returns the result of each, and the rows if `wants_script` is true.
 pub(crate) fn insert_tables(
@@ -257,28 +258,26 @@ impl<'a> RowInserter<'a> {
     fn insert(&mut self, tables: &Tables<'_>, row: u64, parent: u64) -> Result<Inserted> {
         let plan = self.plan;
         let mut skipped = tables.filled.last().map_or(0, FilledTable::skipped);
-        let mut refused = RefusedRow { table: plan.name.to_string(), row, ..RefusedRow::default() };
+        let mut refused = RefusedRow::new(plan, row);
         loop {
             self.maker.make(tables, RowNumbers { row, number: number_of(plan, row, skipped), parent });
             if let Some(error) = self.maker.draft.broken.take() {
-                let tried = vec![self.maker.shown()];
-                return Err(RefusedRow { attempts: 1, tried, ..refused }.error(error));
+                refused.note(self.maker.shown());
+                return Err(refused.error(error));
             }
             let Some(error) = self.run() else { return Ok(Inserted::Row { skipped }) };
             let code = error.sqlite_error().map_or(0, |error| error.extended_code & 0xff);
             if NOT_ABOUT_ROWS.contains(&code) {
                 return Err(Error::sqlite(format!("insert into {}", plan.name), error));
             }
-            refused.attempts += 1;
-            if refused.tried.len() < 4 {
-                refused.tried.push(self.maker.shown());
-            }
+            refused.note(self.maker.shown());
             let refusal = Refusal::of(&error).unwrap_or(Refusal { code: RAISED, message: String::new(), offset: None });
             let most = if refusal.code & 0xff == CONSTRAINT { ATTEMPTS } else { ATTEMPTS_AFTER_ERRORS };
             if refused.attempts >= most || self.context.connection.is_autocommit() {
                 if refusal.code == RAISED {
                     refused.triggers = triggers_that_raise(self.context.schema, &refusal.message);
                 }
+                refused.look_at_given(self.context, plan, &self.maker.draft.values);
                 return Err(refused.error(error));
             }
             let attempts = &mut self.maker.draft.attempts;
@@ -345,23 +344,6 @@ impl<'a> RowInserter<'a> {
             filled.labels.push((label.name.clone(), id));
         }
     }
-}
-
-/// Returns the triggers that raise an error of this text, or that leave a row out if the text is empty, each with its table.
-fn triggers_that_raise(schema: &Schema, message: &str) -> Vec<String> {
-    let raises = |sql: &str| {
-        let tokens = tokens(sql);
-        tokens.iter().any(|token| token.is("RAISE"))
-            && tokens.iter().any(|token| match message {
-                "" => token.is("IGNORE"),
-                message => token.kind == TokenKind::Text && token.text == quote_text(message),
-            })
-    };
-    let of_table = |table: &Table| {
-        let found = table.triggers.iter().filter(|trigger| raises(&trigger.sql));
-        found.map(|trigger| format!("{} on {}", trigger.name, table.name)).collect::<Vec<String>>()
-    };
-    schema.tables.iter().flat_map(of_table).collect()
 }
 
 /// SQLite's primary code for every constraint.
@@ -439,31 +421,4 @@ fn is_moved(plan: &TablePlan, attempts: &[u32]) -> bool {
             || plan.references.iter().any(|of| of.place.is_some() && of.columns.contains(&column))
     };
     (0..plan.columns.len()).any(|column| attempts[column] > 0 && has_place(column))
-}
-
-/// A row that SQLite refused each time that it was made.
-#[derive(Default)]
-struct RefusedRow {
-    table: String,
-    row: u64,
-    attempts: u64,
-    /// The first of the rows that were tried.
-    tried: Vec<String>,
-    /// The triggers that refused it.
-    triggers: Vec<String>,
-}
-
-impl RefusedRow {
-    fn error(&self, error: rusqlite::Error) -> Error {
-        let RefusedRow { table, row, attempts, tried, triggers } = self;
-        let headline = format!("cannot fill {table}: row {} was refused {}", row + 1, count(*attempts, "time"));
-        let mut failure =
-            Error::new(ErrorKind::Data, headline).evidence("tried", tried.join("\n")).because_sqlite(error);
-        if !triggers.is_empty() {
-            failure = failure.evidence("trigger", triggers.join("\n"));
-        }
-        failure.help(format!(
-            "give a column its value: .set(\"{table}\", column, value) or .set_with(\"{table}\", column, |row| ..)"
-        ))
-    }
 }

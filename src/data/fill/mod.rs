@@ -41,6 +41,7 @@ pub(crate) mod options;
 mod parent_choice;
 mod parent_join;
 mod plan;
+mod refused;
 pub(crate) mod request;
 mod row_values;
 mod rows;

@@ -71,7 +71,9 @@ fn a_label_is_a_name_of_a_row() {
     let (unnamed, _) = of(Fill::seed(7).rows("users", 3));
     let (named, filled) = of(Fill::seed(7).rows("users", 3).label("users", "ada").label("users", "grace"));
     assert_eq!(named, unnamed);
-    assert_eq!([filled.id("ada"), filled.id("grace")], [Value::Integer(1), Value::Integer(2)]);
+    assert_eq!([filled.id::<i64>("ada"), filled.id("grace")], [1, 2]);
+    let keys: (i64, String) = (filled.id("ada"), filled.id::<Option<i64>>("grace").unwrap().to_string());
+    assert_eq!(keys, (1, "2".to_owned()));
     assert_eq!(of(Fill::seed(7).label("users", "ada")).0, unnamed[..1]);
     assert_eq!(of(Fill::seed(7).rows("users", 1).label("users", "ada").label("users", "eve")).0, unnamed[..2]);
 }
@@ -88,7 +90,7 @@ fn a_row_with_a_label_has_values_of_its_own() {
         .set_on("grace", "bio", Value::Null)
         .each("users", "orders", 2..=2)
         .insert(&connection);
-    assert_eq!([filled.id("ada"), filled.id("grace")], [Value::Integer(1), Value::Integer(77)]);
+    assert_eq!([filled.id::<i64>("ada"), filled.id("grace")], [1, 77]);
     assert_eq!(one(&connection, "SELECT count(*) FROM users WHERE email = 'ada@example.com' AND id = 1"), 1);
     assert_eq!(one(&connection, "SELECT count(*) FROM users WHERE bio IS NULL AND id = 77"), 1);
     // Children find the key that was set.

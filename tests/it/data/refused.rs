@@ -259,3 +259,25 @@ fn a_database_that_cannot_be_written_is_reported_as_such() {
     assert!(said.starts_with("cannot insert into users\n\n  SQLite says:\n    attempt to write"), "{said}");
     assert!(!said.contains("help:"), "{said}");
 }
+
+/// The row is the same each time, so it is shown once, with what the test has to change.
+#[test]
+fn a_value_that_the_test_gives() {
+    let orders = |fill: Fill| refused(&database(USERS), &fill);
+    let said = orders(Fill::seed(7).rows("users", 2).rows("orders", 1).set("orders", "user_id", 77));
+    assert!(said.contains("\n  tried:\n    id = 1, user_id = 77\n\n"), "{said}");
+    let help = "help: the test gives user_id = 77, and users has no row with id = 77: give a key that is there, or insert that row before";
+    assert!(said.contains(help), "{said}");
+    let there = Fill::seed(7).rows("users", 2).rows("orders", 1).set("orders", "user_id", 2);
+    assert_eq!(there.insert(&database(USERS)).rows("orders"), 1);
+
+    let said = orders(Fill::seed(7).rows("users", 1).set("users", "id", "one"));
+    let help = "help: each of these rows has what the test gives: id = 'one'; give it what the table accepts";
+    assert!(said.contains(help), "{said}");
+}
+
+#[test]
+#[should_panic(expected = "the key of ada is Integer(1), which is no alloc::string::String")]
+fn a_key_of_another_type() {
+    let _: String = Fill::seed(7).label("users", "ada").insert(&database(USERS)).id("ada");
+}

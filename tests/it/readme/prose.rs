@@ -18,7 +18,6 @@ static APP: Template = Template::embedded(&[(
 .profile(Profile::PRODUCTION);
 
 mod app {
-    use sqlitmus::BoxError;
     use sqlitmus::rusqlite::{Connection, Result, TransactionBehavior};
 
     pub(super) fn dashboard(db: &Connection, user: i64) -> Result<(String, i64)> {
@@ -30,7 +29,7 @@ mod app {
     pub(super) const LATEST: i64 = 2;
 
     /// Each step is one transaction, in which the version is read.
-    pub(super) fn migrate_to(db: &mut Connection, to: i64) -> std::result::Result<(), BoxError> {
+    pub(super) fn migrate_to(db: &mut Connection, to: i64) -> Result<()> {
         for (version, sql) in [(1, "CREATE TABLE notes(body TEXT)"), (2, "ALTER TABLE notes ADD COLUMN at TEXT")] {
             let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let at: i64 = step.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -87,7 +86,8 @@ fn rows_that_the_schema_accepts() {
         (count(&db, &format!("{sizes} WHERE n > 5")), count(&db, &format!("{sizes} WHERE n = 0")) > 0),
         (0, true)
     );
-    db.query_row("SELECT email FROM users WHERE id = ?1", [filled.id("ada")], |row| row.get::<_, String>(0)).unwrap();
+    db.query_row("SELECT email FROM users WHERE id = ?1", [filled.id::<i64>("ada")], |row| row.get::<_, String>(0))
+        .unwrap();
     data::violations(&APP).assert_refused();
 }
 
@@ -115,7 +115,7 @@ fn queries() {
 #[test]
 fn a_history_in_the_apps_own_runner() {
     use app::LATEST;
-    static OWN: Template = Template::migrate_to(LATEST, app::migrate_to);
+    static OWN: Template = Template::migrate_to(LATEST, |db, to| Ok(app::migrate_to(db, to)?));
     assert_eq!(count(&OWN.at(1), "pragma_table_info('notes')"), 1);
     assert_eq!(count(&OWN.in_memory(), "pragma_table_info('notes')"), 2);
     sqlitmus::suite::Suite::new(&OWN).skip("shipped_migrations_are_frozen", "not shipped").run();
