@@ -89,9 +89,14 @@ pub(super) fn folder(path: &Path) -> Result<Option<Vec<File<'static>>>> {
         Err((folder, error)) if folder == path && error.kind() == io::ErrorKind::NotFound => {
             let what = if is_sql(path) { "no such migration" } else { "no such folder of migrations" };
             let absolute = std::path::absolute(path).ok().filter(|_| path.is_relative());
+            let help = match beside(path) {
+                Some(near) => Some(format!("did you mean {near}?")),
+                None if is_sql(path) => None,
+                None => Some("migrations in code are run by Template::migrate_to".to_owned()),
+            };
             return Err(Error::new(ErrorKind::History, format!("{what}: {}", path.display()))
                 .given(absolute, |report, path| report.note(format!("looked for at {}", path.display())))
-                .given(beside(path), |report, near| report.help(format!("did you mean {near}?")))
+                .given(help, Error::help)
                 .path(path)
                 .because(error));
         }

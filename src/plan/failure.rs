@@ -7,6 +7,7 @@ use super::why_not::{self, WhyNot};
 use crate::error::{Error, ErrorKind};
 use crate::order::Order as _;
 use crate::report::{count, nearest};
+use crate::sql::{TokenKind, tokens};
 
 /// The reasons that indexes are not used: for lines of the plan, and for those that triggers run.
 #[derive(Default)]
@@ -63,11 +64,23 @@ pub(super) fn scans(plan: &Plan, tables: &[&str], remedies: &Remedies, is_flagge
         [table] => format!("query plan scans a whole table: {table}"),
         tables => format!("query plan scans whole tables: {}", tables.join(", ")),
     };
-    let error = advice::offer(plan.failure(headline, is_flagged), remedies);
+    let mut error = advice::offer(plan.failure(headline, is_flagged), remedies);
+    if remedies.is_empty() && looks_within_texts(&plan.sql) {
+        error = error.note(WITHIN_TEXTS);
+    }
     tables.iter().fold(error, |error, table| {
         error.help(format!("if the scan is meant, say so before: .allow_scan({table:?}).assert_no_scan()"))
     })
 }
+
+/// Returns true if a statement has a LIKE with a text that begins with a wildcard.
+fn looks_within_texts(sql: &str) -> bool {
+    tokens(sql)
+        .windows(2)
+        .any(|two| two[0].is("like") && two[1].kind == TokenKind::Text && two[1].text.starts_with("'%"))
+}
+
+const WITHIN_TEXTS: &str = "no index finds what stands within a text, LIKE '%..': an FTS5 table with tokenize = 'trigram' does, from three characters on";
 
 /// Returns the report of an index that is not used.
 pub(super) fn not_used(plan: &Plan, why: WhyNot) -> Error {

@@ -64,6 +64,12 @@ pub(in crate::plan) struct Remedies {
     is_cut_short: bool,
 }
 
+impl Remedies {
+    pub(in crate::plan) fn is_empty(&self) -> bool {
+        self.advice.is_empty() && self.retypes.is_empty() && self.refused.is_empty()
+    }
+}
+
 pub(in crate::plan) fn remedies(plan: &Plan, goal: &Goal) -> Remedies {
     let found = indexes(plan, goal);
     let retypes = match found.advice.is_empty() && found.refused.is_empty() && !found.is_cut_short {

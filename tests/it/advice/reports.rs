@@ -169,3 +169,28 @@ fn a_search_that_is_cut_short() {
     assert!(error.ends_with("note: the search for an index was cut short after 200 plans"), "{error}");
     assert!(!error.contains("CREATE INDEX"), "{error}");
 }
+
+/// What stands within a text is found by no index, only by a full-text one.
+#[test]
+fn a_text_that_is_looked_for_within_others() {
+    let says = |sql: &str| explain(&database(SCHEMA), sql).try_assert_no_scan().unwrap_err().to_string();
+    let note =
+        "note: no index finds what stands within a text, LIKE '%..': an FTS5 table with tokenize = 'trigram' does";
+    for sql in [
+        "SELECT id FROM people WHERE name LIKE '%' || ?1 || '%'",
+        "SELECT id FROM people WHERE name LIKE '%da%'",
+        "SELECT id FROM people WHERE code NOT LIKE 'a%' AND name LIKE '%da'",
+    ] {
+        assert!(says(sql).contains(note), "{sql}");
+    }
+    for sql in
+        ["SELECT id FROM people WHERE name LIKE 'da%'", "SELECT '%' LIKE name FROM people", "SELECT name FROM people"]
+    {
+        assert!(!says(sql).contains(note), "{sql}");
+    }
+    // It does: the same words, in a full-text table.
+    let connection = database("CREATE VIRTUAL TABLE names USING fts5(name, tokenize = 'trigram')");
+    connection.execute("INSERT INTO names VALUES ('ada lovelace'), ('grace')", []).unwrap();
+    let plan = explain(&connection, "SELECT rowid FROM names WHERE name LIKE '%love%'");
+    plan.assert_no_scan();
+}

@@ -34,7 +34,12 @@ fn a_folder_that_is_missing() {
     let dir = folder(&[]);
     let missing = dir.path().join("migrations");
     let error = Migrations::load(&missing).unwrap_err();
-    check_error(&error, ErrorKind::History, dir.path(), "no such folder of migrations: <dir>/migrations");
+    check_error(
+        &error,
+        ErrorKind::History,
+        dir.path(),
+        "no such folder of migrations: <dir>/migrations\n\n  help: migrations in code are run by Template::migrate_to",
+    );
     assert_eq!(error.file(), Some(&*missing));
     let error = Migrations::load(dir.path().join("schema.sql")).unwrap_err();
     check_error(&error, ErrorKind::History, dir.path(), "no such migration: <dir>/schema.sql");
@@ -47,7 +52,10 @@ fn a_name_that_is_misspelled() {
         ("migration", "no such folder of migrations: <dir>/migration\n\n  help: did you mean migrations?"),
         ("shema.sql", "no such migration: <dir>/shema.sql\n\n  help: did you mean schema.sql?"),
         // A file is not a folder, and vice versa.
-        ("schema", "no such folder of migrations: <dir>/schema"),
+        (
+            "schema",
+            "no such folder of migrations: <dir>/schema\n\n  help: migrations in code are run by Template::migrate_to",
+        ),
         ("migrations.sql", "no such migration: <dir>/migrations.sql"),
     ] {
         let error = Migrations::load(dir.path().join(name)).unwrap_err();
@@ -62,7 +70,8 @@ fn a_missing_folder_is_looked_for_in_the_current_one() {
         &error,
         ErrorKind::History,
         &std::env::current_dir().unwrap(),
-        "no such folder of migrations: no/such/migrations\n\
+        "no such folder of migrations: no/such/migrations\n\n  \
+         help: migrations in code are run by Template::migrate_to\n\
          note: looked for at <dir>/no/such/migrations",
     );
 }
