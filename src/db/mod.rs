@@ -3,6 +3,7 @@
 mod address;
 mod app_code;
 mod building;
+mod built_again;
 mod cache;
 mod image;
 mod keep;

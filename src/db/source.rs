@@ -72,6 +72,17 @@ impl Source {
         matches!(self, Source::With(_) | Source::Path(_) | Source::To(_))
     }
 
+    /// Returns the address of what the migrations are read from, and the call that names it.
+    pub(super) fn address(&self) -> Option<(usize, String)> {
+        match *self {
+            Source::Folder(folder) => Some((folder.as_ptr().addr(), format!("Template::new({folder:?})"))),
+            Source::Embedded(files) => Some((files.as_ptr().addr(), "Template::embedded(..)".to_owned())),
+            Source::With(migrate) => Some((migrate as usize, "Template::migrate_with(..)".to_owned())),
+            Source::Path(migrate) => Some((migrate as usize, "Template::migrate_path(..)".to_owned())),
+            Source::Empty | Source::To(_) => None,
+        }
+    }
+
     /// Returns the history, if there is one.
     pub(super) fn migrations(&self) -> Result<Option<Migrations>> {
         match *self {

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 
 use super::app_code::{BlockOn, Change, failed, on_a_thread, run};
 use super::building;
+use super::built_again;
 use super::cache::{self, KeyBuilder};
 use super::image::{Functions, Image};
 use super::profile::Profile;
@@ -26,7 +27,8 @@ use crate::migrations::{Ledger, Migrations, Runner};
 /// The template that an app's databases are made from.
 ///
 /// It is built at first use, once per process. Each test gets a copy that shares all pages with the template until one side
-/// writes. Declare it as a `static`: a `const` is another template wherever it is named, and each is built anew.
+/// writes. Declare it as a `static`: a `const` is another template wherever it is named, and each is built anew, which a note on the
+/// terminal says after some time.
 ///
 /// ```
 /// use sqlitmus::{Profile, Template};
@@ -284,6 +286,7 @@ impl Template {
 
     fn image(&self) -> Result<&Image> {
         building::once(&self.image, || {
+            built_again::count(&self.source);
             let statistics = self.stats.map(StatisticsFile::read).transpose()?;
             if self.seed.is_none() && statistics.is_none() {
                 return self.migrated(None);

@@ -14,6 +14,7 @@ mod replay;
 mod schedules;
 #[path = "../it/readme/shown.rs"]
 mod shown;
+mod templates;
 #[cfg(unix)]
 mod users;
 

@@ -29,6 +29,25 @@ static CHECKED: Template = Template::embedded(KEYS).checked();
 
 static PLAIN: Template = Template::embedded(FILES);
 
+/// A mistake: each use of a `const` is another template.
+#[allow(clippy::declare_interior_mutable_const, reason = "that is what is tested")]
+const ANEW: Template = Template::embedded(KEYS);
+
+#[test]
+#[allow(clippy::borrow_interior_mutable_const, reason = "that is what is tested")]
+fn a_template_in_a_const() {
+    if folder().is_some() {
+        (0..50).for_each(|_| drop(ANEW.in_memory()));
+    }
+}
+
+#[test]
+fn a_template_in_a_static() {
+    if folder().is_some() {
+        (0..50).for_each(|_| drop(KEYED.in_memory()));
+    }
+}
+
 fn folder() -> Option<PathBuf> {
     std::env::var_os(ROLE).map(PathBuf::from)
 }

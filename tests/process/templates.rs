@@ -1,0 +1,13 @@
+//! A template that is built again and again.
+
+use super::{Process, text};
+
+#[test]
+fn a_const_is_named_on_the_terminal() {
+    let note = "note: Template::embedded(..) was built 20 times in this process: keep it in a static, because a const is another \
+                template at each use, as a local variable is\n";
+    let output = text(&Process::new("a_template_in_a_const").run());
+    assert_eq!(output.matches(note).count(), 1, "{output}");
+    let output = text(&Process::new("a_template_in_a_static").run());
+    assert!(output.contains("1 passed") && !output.contains("was built"), "{output}");
+}
