@@ -74,6 +74,25 @@ fn the_versions_are_those_that_are_tested() {
     assert!(root.join("tests/drivers/system").exists() && readme.contains("a system's SQLite"));
 }
 
+/// The crate's page lists the features in an order of its own, with those that are off at the end.
+#[test]
+fn the_features_are_those_of_the_manifest() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let section = manifest.split("\n[features]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let lines = section.lines().filter_map(|line| line.split_once(" = "));
+    let (default, others): (Vec<_>, Vec<_>) = lines.partition(|(name, _)| *name == "default");
+    let default: Vec<&str> = default[0].1.split('"').skip(1).step_by(2).collect();
+    let others: Vec<&str> = others.into_iter().map(|(name, _)| name).collect();
+    let page = fs::read_to_string(root.join("src/lib.rs")).unwrap();
+    let list = page.split("//! # Features\n").nth(1).unwrap();
+    let listed: Vec<&str> = list.split("\n//! - `").skip(1).map(|line| line.split('`').next().unwrap()).collect();
+    let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(set(&listed), set(&others));
+    assert!(list.contains("All but the last two are on by default."));
+    assert_eq!(set(&listed[..listed.len() - 2]), set(&default));
+}
+
 /// Licenses are compared with what is compiled by cargo-deny, and where there is none by .ci/run.
 #[test]
 fn the_licenses_are_those_that_are_allowed() {

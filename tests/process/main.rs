@@ -153,6 +153,24 @@ fn a_test_that_passes_leaves_nothing() {
 }
 
 #[test]
+fn without_a_variable_the_folder_is_in_the_target_folder() {
+    let mut process = Process::new("uses_memory").env("SQLITMUS_KEEP", "always").env("NEXTEST_TEST_NAME", "in_target");
+    process.command.env_remove("SQLITMUS_DIR");
+    let output = text(&process.run());
+    let kept = output.lines().find_map(|line| line.strip_prefix("note: database kept at ")).expect(&output);
+    // It is shown as seen from the current folder.
+    let kept = std::path::absolute(kept).unwrap();
+    assert!(kept.ends_with("sqlitmus/kept/sqlitmus/process/in_target.db"), "{}", kept.display());
+    let target = kept.ancestors().nth(5).unwrap();
+    let executable = std::env::current_exe().unwrap();
+    assert!(executable.ancestors().skip(3).any(|folder| folder == target), "{}", kept.display());
+    assert_eq!(rows(&kept), [1, 2]);
+    // Reading it has made the other two.
+    let files = ["", "-shm", "-wal"].map(|suffix| format!("{}{suffix}", kept.display()));
+    files.iter().for_each(|file| drop(std::fs::remove_file(file)));
+}
+
+#[test]
 fn keeping_can_be_forced_and_forbidden() {
     let mut always = Process::new("passes").env("SQLITMUS_KEEP", "always");
     assert!(always.run().status.success());

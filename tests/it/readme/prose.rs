@@ -1,6 +1,7 @@
 //! Code that the README names in its prose: each call is made here, or by an app in tests/drivers.
 
 use std::fs;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use sqlitmus::data::{self, Fill, rows};
@@ -164,6 +165,24 @@ fn checks_and_snapshots() {
         body TEXT
     );
     ");
+}
+
+#[test]
+fn a_page_that_is_corrupt_and_a_reference_that_is_broken() {
+    let db = APP.on_disk();
+    db.fill("orders", 500);
+    db.check();
+    db.execute_batch("PRAGMA foreign_keys = OFF; UPDATE orders SET user_id = -1 WHERE id = 7").unwrap();
+    assert!(db.try_check().unwrap_err().headline().starts_with("fk-violated: 1 row of orders refers to nothing"));
+    let number = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap() as u64;
+    assert_eq!(number("PRAGMA wal_checkpoint(TRUNCATE)"), 0);
+    let (page, size) = (number("SELECT rootpage FROM sqlite_schema WHERE name = 'orders'"), number("PRAGMA page_size"));
+    let mut file = fs::File::options().write(true).open(db.path()).unwrap();
+    file.seek(SeekFrom::Start((page - 1) * size)).unwrap();
+    file.write_all(&[0xff; 8]).unwrap();
+    db.execute_batch("PRAGMA shrink_memory").unwrap();
+    let error = db.try_check().unwrap_err().to_string();
+    assert!(error.contains("corrupt"), "{error}");
 }
 
 /// A copy that the app opens by itself, by its path.
