@@ -6,6 +6,7 @@ mod outputs;
 mod picture;
 mod prose;
 mod shown;
+mod what_if;
 
 use std::fs;
 use std::path::Path;
@@ -126,6 +127,20 @@ fn it_fits_a_reader() {
     // Files that it links to are in the package, or on the page of the documentation.
     for link in readme.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
         assert!(is_there(&readme, link), "{link}");
+    }
+}
+
+#[test]
+fn the_guide_has_each_way_to_come_from() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (readme, page) =
+        ["README.md", "src/guide/coming_from.md"].map(|file| fs::read_to_string(root.join(file)).unwrap()).into();
+    let section = readme.split("\n## Instead of\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let before = section.lines().filter_map(|row| row.strip_prefix("| ")?.split(" | ").next());
+    let code: Vec<&str> = before.filter_map(|cell| cell.split('`').nth(1)).collect();
+    assert_eq!(code, ["Connection::open_in_memory()", "#[sqlx::test]", "begin_test_transaction"]);
+    for way in code.into_iter().map(|code| format!("`{code}`")).chain(["a helper".to_owned()]) {
+        assert!(page.lines().any(|line| line.starts_with("# From ") && line.contains(&way)), "{way}");
     }
 }
 
