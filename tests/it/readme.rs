@@ -144,7 +144,7 @@ fn the_guide_has_each_way_to_come_from() {
     }
 }
 
-/// Returns true if a link leads to a heading, to a page of the guide, or to a file.
+/// Returns true if a link leads to a heading, to a module, to a page of the guide, or to a file.
 fn is_there(readme: &str, link: &str) -> bool {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     if let Some(anchor) = link.strip_prefix('#') {
@@ -153,9 +153,11 @@ fn is_there(readme: &str, link: &str) -> bool {
             .map(|title| title.to_lowercase().replace(',', "").replace(' ', "-"))
             .any(|title| title == anchor);
     }
-    match link.strip_prefix("https://docs.rs/sqlitmus/latest/sqlitmus/guide/") {
-        Some("") => root.join("src/guide/mod.rs").exists(),
-        Some(page) => root.join(format!("src/guide/{}.md", page.trim_end_matches('/'))).exists(),
+    match link.strip_prefix("https://docs.rs/sqlitmus/latest/sqlitmus/") {
+        Some(module) => {
+            let module = root.join("src").join(module.trim_end_matches('/'));
+            module.join("mod.rs").exists() || module.with_extension("md").exists()
+        }
         None => root.join(link).exists(),
     }
 }
