@@ -227,6 +227,19 @@ END;"
     );
 }
 
+/// SQLite takes a name in double quotes for a text only if nothing has that name.
+#[test]
+fn a_name_in_double_quotes_is_a_name_of_the_query_too() {
+    let view = |query: &str| format!("CREATE TABLE t(a INTEGER, b TEXT); CREATE VIEW v AS {query}");
+    for query in [
+        "SELECT \"n\" FROM (SELECT a AS [n] FROM t) WHERE \"n\" > 1 AND b = \"m\"",
+        "SELECT \"n\" FROM (SELECT a AS `n` FROM t) WHERE \"n\" > 1 AND b = \"m\"",
+        "SELECT \"n\" FROM (SELECT a AS \"n\" FROM t) WHERE \"n\" > 1 AND b = \"m\"",
+    ] {
+        check_same(&view("SELECT n FROM (SELECT a AS n FROM t) WHERE n > 1 AND b = \"m\""), &view(query));
+    }
+}
+
 #[test]
 fn shadow_tables_are_left_out() {
     let canonical =
