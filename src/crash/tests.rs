@@ -316,3 +316,19 @@ fn zeros_over_the_end_of_a_file_are_a_change() {
     assert_eq!(torn([0, 2]), 2);
     assert_eq!(torn([2, 0]), 0);
 }
+
+/// Where locks are kept, the operation that ends the journal is the last one of a transaction.
+#[test]
+fn a_commit_is_where_the_journal_ends() {
+    let profile = Profile::SQLITE_DEFAULTS.pragma("journal_mode", "TRUNCATE").pragma("synchronous", "NORMAL");
+    let db = Template::empty().profile(profile).in_memory();
+    db.execute_batch("CREATE TABLE t(x)").unwrap();
+    let mut action = explore::action(|db: &mut Connection| {
+        db.execute_batch("PRAGMA locking_mode = EXCLUSIVE; INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)")
+    });
+    let recording = record(&db.memory_copy().unwrap(), &mut action, &FilesBeside::default(), None).unwrap();
+    let commits = CommitPoints::find(&recording, &mut KnownContents::new(None)).unwrap();
+    let events: Vec<&Event> = commits.all[1..].iter().map(|commit| &recording.log[commit.at].event).collect();
+    let is_end = |event: &&Event| matches!(event, Event::Truncate { file, len: 0 } if file.ends_with("-journal"));
+    assert!(events.len() == 2 && events.iter().all(is_end), "{events:?}");
+}
