@@ -471,3 +471,17 @@ fn checks_that_name_an_empty_blob_are_broken() {
     let checks: Vec<_> = all.iter().filter(|violation| violation.code() == 275).collect();
     assert!(checks.len() == 2 && checks.iter().all(|check| check.is_refused()), "{all:#?}");
 }
+
+/// A job without an owner is open, and has no start.
+#[test]
+fn several_columns_are_changed_to_break_one_constraint_alone() {
+    for checks in [
+        "CHECK ((owner IS NULL) = (state = 'open')), CHECK ((owner IS NULL) = (started_at IS NULL))",
+        "CHECK ((owner IS NULL) = (state = 'open' AND started_at IS NULL))",
+    ] {
+        let jobs = "id INTEGER PRIMARY KEY, owner TEXT NOT NULL, state TEXT NOT NULL, started_at INTEGER";
+        let all = of(format!("CREATE TABLE jobs({jobs}, {checks}) STRICT").leak());
+        let of_owner = all.iter().find(|violation| violation.constraint() == "NOT NULL of owner").unwrap();
+        assert_eq!(of_owner.breaks_also().collect::<Vec<_>>(), [""; 0], "{of_owner:?}");
+    }
+}

@@ -171,7 +171,7 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
     fn change_several(&mut self, columns: &[usize]) {
         let input = self.input;
         match &self.constraint.kind {
-            ConstraintKind::NotNull => self.generated_null(columns),
+            ConstraintKind::NotNull => self.null(columns),
             ConstraintKind::Check(text) => self.check(columns, text),
             ConstraintKind::Foreign { .. } => {
                 let is_null = self.constraint.columns.iter().map(|name| format!("{} IS NULL", quote_identifier(name)));
@@ -255,13 +255,17 @@ impl<'s, 't, 'c> Search<'s, 't, 'c> {
         }
     }
 
-    /// Makes a generated column NULL. It may be NULL although its sources are not: a document lacks the key.
-    fn generated_null(&mut self, columns: &[usize]) {
+    /// Makes a column NULL, and others what CHECKs ask for then. A generated one may be NULL although its sources are not: a
+    /// document lacks the key.
+    fn null(&mut self, columns: &[usize]) {
         let input = self.input;
         let (_, name) = self.constraint.object.rsplit_once('.').unwrap_or_default();
         if let Some(generated) = input.table.column(name).and_then(|column| column.generated.as_ref()) {
             let pool = candidates(&[&generated.expression], named(0, &self.constraint.shown));
             self.values(&input, columns, vec![pool; columns.len()]);
+        } else {
+            let text = self.with_other_checks(format!("{} IS NOT NULL", quote_identifier(name)));
+            input.base.iter().any(|base| self.understood(&text, base));
         }
     }
 
