@@ -1,7 +1,7 @@
 //! Rows of several tables that have to agree: shared columns of composite keys, circles, triggers that read other tables, and
 //! columns that are bits of others.
 
-use super::{count, database, fills, fills_by, one, whole};
+use super::{count, database, distinct, fills, fills_by, one, whole};
 use sqlitmus::Template;
 use sqlitmus::data::{self, Fill};
 
@@ -234,4 +234,22 @@ fn parents_that_a_trigger_refuses_are_too_few() {
     let error =
         Fill::seed(1).rows("monitor", 20).rows("certificate", 20).try_insert(&database).unwrap_err().to_string();
     assert!(error.contains("no certificate there") || error.contains("room for"), "{error}");
+}
+
+/// Different values are made for as many rows as are asked for, in whichever of the columns has one.
+#[test]
+fn keys_of_which_a_number_must_be_null() {
+    for (columns, check) in [
+        ("email TEXT UNIQUE, phone TEXT UNIQUE", "(email IS NULL) + (phone IS NULL) = 1"),
+        (
+            "a INTEGER UNIQUE, b TEXT UNIQUE, c INTEGER UNIQUE",
+            "(a IS NOT NULL) + (b IS NOT NULL) + (c IS NOT NULL) = 2",
+        ),
+    ] {
+        let sql = format!("CREATE TABLE t(id INTEGER PRIMARY KEY, {columns}, CHECK ({check}))");
+        let connection = fills(&sql, "t", 400);
+        for column in columns.split(", ").filter_map(|column| column.split(' ').next()) {
+            assert!(distinct(&connection, column) > 100, "{check}: {column}");
+        }
+    }
 }
