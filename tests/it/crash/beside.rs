@@ -80,3 +80,26 @@ fn a_file_that_is_deleted_before_its_row() {
         assert_eq!(result.is_ok(), passes, "{result:?}");
     }
 }
+
+#[test]
+fn a_file_that_is_not_there_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new.jpg");
+    for (is_first, passes) in [(true, true), (false, false)] {
+        let db = db(Profile::PRODUCTION, "CREATE TABLE photos(name TEXT PRIMARY KEY)");
+        let work = |db: &mut Connection| -> Result<(), BoxError> {
+            if is_first {
+                fs::write(&path, "new")?;
+            }
+            add(db)?;
+            Ok(fs::write(&path, "new")?)
+        };
+        let result = crash::test(&db, work)
+            .file(&path)
+            .invariant(|db| each_row_has_its_file(db, folder.path()))
+            .try_run()
+            .map_err(|error| error.headline().to_owned());
+        assert_eq!(result.is_ok(), passes, "{result:?}");
+        assert!(!path.exists());
+    }
+}
