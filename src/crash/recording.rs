@@ -404,8 +404,8 @@ impl CommitPoints {
 
     /// Returns the commit point after that one, and after those whose sync has failed.
     pub(super) fn next_after(&self, committed: usize) -> usize {
-        let has_returned = |index: &usize| self.all.get(*index).is_none_or(|commit| commit.at < usize::MAX);
-        (committed + 1..).find(has_returned).unwrap_or(committed + 1)
+        let has_failed = |commit: &&CommitPoint| commit.at == usize::MAX;
+        committed + 1 + self.all.iter().skip(committed + 1).take_while(has_failed).count()
     }
 
     /// Returns the number of calls of `acknowledge` that had happened by then.

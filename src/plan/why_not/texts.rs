@@ -26,7 +26,7 @@ pub(super) fn with_views(plan: &Plan) -> Option<Plan> {
     let copy = surroundings.empty_copy().ok()?;
     copy.prepare(&text).ok()?;
     let again = explain_again(&copy.connection, &Plan { sql: text, ..plan.clone() }).ok()?;
-    (again.normalized() == plan.normalized()).then(|| Plan { catalog: plan.catalog.clone(), ..again })
+    (again.normalized() == plan.normalized()).then_some(again)
 }
 
 /// Returns the name, the columns and the SELECT of a view: `v(a) AS (SELECT x FROM t)`.
