@@ -25,6 +25,8 @@ struct Wal {
     salts: Vec<u8>,
     /// The end of the last commit.
     end: usize,
+    /// The places and headers of its frames. Their checksums tell a transaction that was written over it, since its sync failed.
+    frames: Vec<(usize, Vec<u8>)>,
 }
 
 impl Committed {
@@ -54,7 +56,7 @@ impl Committed {
     /// Puts the pages of the commits since then over the database. `None` if the WAL is another one.
     fn advance(&mut self, files: &Files) -> Option<()> {
         let (known, wal) = (self.wal.as_mut()?, wal_of(files)?);
-        if Wal::of(wal)?.salts != known.salts || wal.len() < known.end {
+        if Wal::of(wal)?.salts != known.salts || !known.has_last_commit(wal) {
             return None;
         }
         let [(_, database)] = self.folded.as_mut_slice() else { return None };
@@ -85,12 +87,18 @@ impl Wal {
     fn of(wal: &Blocks) -> Option<Wal> {
         let header = wal.copy(0, WAL_HEADER)?;
         let page_size = number(&header, 8)?;
-        Some(Wal { page_size, salts: header[16..24].to_vec(), end: WAL_HEADER })
+        Some(Wal { page_size, salts: header[16..24].to_vec(), end: WAL_HEADER, frames: Vec::new() })
+    }
+
+    /// Returns true if the last known commit is there as it was.
+    fn has_last_commit(&self, wal: &Blocks) -> bool {
+        let is_there = |(at, header): &(usize, Vec<u8>)| wal.copy(*at, FRAME_HEADER).as_ref() == Some(header);
+        wal.len() >= self.end && self.frames.iter().all(is_there)
     }
 
     /// Reads the next transaction, and goes to its end. `None` if it is not complete.
     fn next_commit(&mut self, wal: &Blocks) -> Option<Commit> {
-        let mut pages = Vec::new();
+        let (mut pages, mut frames) = (Vec::new(), Vec::new());
         let mut at = self.end;
         loop {
             let header = wal.copy(at, FRAME_HEADER)?;
@@ -99,9 +107,10 @@ impl Wal {
                 return None;
             }
             pages.push((page, wal.copy(at + FRAME_HEADER, self.page_size)?));
+            frames.push((at, header));
             at += FRAME_HEADER + self.page_size;
             if pages_after > 0 {
-                self.end = at;
+                (self.end, self.frames) = (at, frames);
                 return Some(Commit { pages, pages_after });
             }
         }

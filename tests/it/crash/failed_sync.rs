@@ -37,6 +37,20 @@ fn commits_that_are_synced_survive() {
     }
 }
 
+/// What is tried again after the sync that fails succeeds.
+#[test]
+fn one_sync_fails_in_each_run() {
+    let mut failed_orders = Vec::new();
+    let action = |db: &mut Connection| -> Result<()> {
+        let failed: Vec<i64> = (11..14).filter(|id| order(db, *id).is_err()).collect();
+        failed_orders.push(failed.len());
+        failed.into_iter().try_for_each(|id| order(db, id))
+    };
+    crash::test(&db(Profile::DURABLE, SHOP), action).independent_transactions().failed_sync().run();
+    assert!(failed_orders.contains(&0) && failed_orders.contains(&1), "{failed_orders:?}");
+    assert!(failed_orders.iter().all(|failed| *failed <= 1), "{failed_orders:?}");
+}
+
 /// SQLite ignores the error of its own checkpoint, and the next one has nothing to sync.
 #[test]
 fn commits_that_only_checkpoints_sync_do_not() {
