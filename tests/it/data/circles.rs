@@ -118,6 +118,16 @@ fn each_of_two_columns_of_which_one_must_be_null_has_values() {
     }
 }
 
+/// Its rows refer to rows that are there.
+#[test]
+fn a_table_that_waits_for_a_circle_comes_after_it() {
+    let award = "CREATE TABLE award(
+            id INTEGER PRIMARY KEY, team_id INTEGER NOT NULL, emp_id INTEGER NOT NULL, year INTEGER NOT NULL,
+            FOREIGN KEY (team_id, emp_id) REFERENCES team_member(team_id, emp_id), UNIQUE (team_id, year)
+        );";
+    filled(&format!("{award} {TEAMS}"));
+}
+
 #[test]
 fn a_deferred_key_within_a_circle_is_broken_although_other_rows_refer_to_the_row() {
     const STACKS: &str = "CREATE TABLE stack(id INTEGER PRIMARY KEY, first INTEGER NOT NULL UNIQUE REFERENCES asset(id) DEFERRABLE INITIALLY DEFERRED);
