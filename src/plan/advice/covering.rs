@@ -71,7 +71,9 @@ fn columns_read(plan: &Plan, table: &Name) -> Option<Vec<Name>> {
     copy.prepare(&plan.sql).ok()?;
     let seen = Arc::new(Mutex::new(Vec::new()));
     let (noted, table) = (Arc::clone(&seen), table.clone());
-    let _ = copy.connection.authorizer(Some(move |context: AuthContext<'_>| {
+    // Newer versions of rusqlite want it as mutable.
+    let connection = &mut copy.connection;
+    let _ = connection.authorizer(Some(move |context: AuthContext<'_>| {
         if let AuthAction::Read { table_name, column_name } = context.action
             && table == table_name
         {
@@ -79,9 +81,9 @@ fn columns_read(plan: &Plan, table: &Name) -> Option<Vec<Name>> {
         }
         Authorization::Allow
     }));
-    copy.prepare(&plan.sql).ok()?;
-    let _ = copy.connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>);
-    Some(std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner)))
+    let prepared = connection.prepare(&plan.sql).is_ok();
+    let _ = connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>);
+    prepared.then(|| std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner)))
 }
 
 fn is_covered(outcome: &Outcome, table: &str) -> bool {
