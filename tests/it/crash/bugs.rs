@@ -75,6 +75,21 @@ fn an_acknowledgement_before_anything_is_done() {
     assert!(report.contains(line), "{report}");
 }
 
+/// The user was told of the order, and it is there.
+#[test]
+fn a_loss_of_what_nobody_was_told_of() {
+    let profile = Profile::SQLITE_DEFAULTS.pragma("journal_mode", "DELETE").pragma("synchronous", "EXTRA");
+    let bug = |db: &mut Connection| -> Result<()> {
+        db.execute(ORDER, [])?;
+        crash::acknowledge();
+        // The end of the journal is not synced from here on.
+        db.execute_batch("PRAGMA synchronous = FULL")?;
+        db.execute(ITEMS, []).map(drop)
+    };
+    let error = crash::test(&db(profile, SHOP), bug).independent_transactions().try_run().unwrap_err();
+    assert!(error.headline().ends_with("loses committed changes: items"), "{error}");
+}
+
 #[test]
 fn an_acknowledgement_of_what_is_rolled_back() {
     fn bug(db: &mut Connection) -> Result<()> {
