@@ -242,6 +242,15 @@ mod tests {
             "\n  d, \"b c\" VARCHAR(10, 2) NULL,",
         );
         check(|sql| sql.option("STRICT"), "','))", "',')) STRICT");
+        check(|sql| sql.replace("a <> ','", "a > 0"), "a <> ','", "a > 0");
+    }
+
+    /// The first of two may be another one than is meant.
+    #[test]
+    fn an_expression_that_is_there_twice_is_not_replaced() {
+        for old in ["a", ",", "", "e <> ','"] {
+            assert!(Declaration::parse(SQL).unwrap().replace(old, "a > 0").is_none(), "{old}");
+        }
     }
 
     #[test]
