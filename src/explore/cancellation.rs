@@ -97,7 +97,13 @@ impl Cancellation {
 }
 
 impl Listener for Cancellation {
-    fn starts(&self, _connection: usize, text: &dyn Fn() -> String, _in_transaction: bool) -> Start {
+    fn starts(
+        &self,
+        _connection: usize,
+        text: &dyn Fn() -> String,
+        _in_transaction: bool,
+        _waits: &dyn Fn() -> bool,
+    ) -> Start {
         let mut state = self.lock();
         state.statements += 1;
         if state.at == Some(state.statements) {

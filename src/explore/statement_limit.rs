@@ -89,7 +89,13 @@ impl State {
 }
 
 impl Listener for StatementLimit {
-    fn starts(&self, _connection: usize, text: &dyn Fn() -> String, in_transaction: bool) -> Start {
+    fn starts(
+        &self,
+        _connection: usize,
+        text: &dyn Fn() -> String,
+        in_transaction: bool,
+        _waits: &dyn Fn() -> bool,
+    ) -> Start {
         let mut state = self.lock();
         state.statements += 1;
         let over = state.statements.saturating_sub(self.most);

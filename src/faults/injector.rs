@@ -275,9 +275,15 @@ impl Watch for FaultInjector {
 }
 
 impl Listener for FaultInjector {
-    fn starts(&self, connection: usize, text: &dyn Fn() -> String, in_transaction: bool) -> Start {
+    fn starts(
+        &self,
+        connection: usize,
+        text: &dyn Fn() -> String,
+        in_transaction: bool,
+        waits: &dyn Fn() -> bool,
+    ) -> Start {
         if let Some(cancellation) = &self.cancellation {
-            cancellation.starts(connection, text, in_transaction);
+            cancellation.starts(connection, text, in_transaction, waits);
         }
         if self.fault.is_none() {
             let steps = self.steps.load(Ordering::Relaxed);
@@ -287,7 +293,7 @@ impl Listener for FaultInjector {
         if has_happened {
             self.note_files_then();
         }
-        let start = self.limit.starts(connection, text, in_transaction && has_happened);
+        let start = self.limit.starts(connection, text, in_transaction && has_happened, waits);
         if self.armed.load(Ordering::Relaxed) && self.limit.is_exceeded() {
             self.armed.store(false, Ordering::Relaxed);
             if self.fault.is_some_and(|fault| fault.kind.goes_on()) {

@@ -357,16 +357,25 @@ impl<'a, S> Explore<'a, S> {
         let fits =
             |remedy: &&Remedy| !remedy.needs_given_connection() || self.tasks.iter().all(|task| !task.owns_connections);
         for remedy in remedies(problem).iter().filter(fits) {
-            // On threads of their own: a remedy for one problem may get a task stuck.
-            let threads = TaskThreads::new(&self.tasks, self.setup.clone())?;
-            let mut serial_runs = SerialRuns::new(&threads, base, self.tasks.len(), *remedy);
-            serial_runs.each_transaction = self.each_transaction;
-            serial_runs.hidden = Arc::clone(hidden);
-            // An error only means that the remedy does not fit these tasks.
-            if let Ok((report, found)) = Explorer::new(&mut serial_runs, &self.tasks, &options).run()
-                && found.is_empty()
-            {
-                return Ok(Some(TriedRemedy { remedy: *remedy, schedules: report.schedules() }));
+            // With the app's own settings of locks first, unless they are the problem.
+            let mut with_timeout = is_without_timeout(problem);
+            loop {
+                // On threads of their own: a remedy for one problem may get a task stuck.
+                let threads = TaskThreads::new(&self.tasks, self.setup.clone())?;
+                let mut serial_runs = SerialRuns::new(&threads, base, self.tasks.len(), *remedy);
+                serial_runs.with_timeout = with_timeout;
+                serial_runs.each_transaction = self.each_transaction;
+                serial_runs.hidden = Arc::clone(hidden);
+                // An error only means that the remedy does not fit these tasks.
+                let Ok((report, found)) = Explorer::new(&mut serial_runs, &self.tasks, &options).run() else { break };
+                if found.is_empty() {
+                    let schedules = report.schedules();
+                    return Ok(Some(TriedRemedy { remedy: *remedy, with_timeout, schedules }));
+                }
+                if with_timeout || !found.iter().any(|found| is_without_timeout(&found.problem)) {
+                    break;
+                }
+                with_timeout = true;
             }
         }
         Ok(None)
@@ -411,12 +420,19 @@ impl<'a, S> Explore<'a, S> {
 /// The remedies to try for a problem, in order.
 fn remedies(problem: &Problem) -> &'static [Remedy] {
     match problem {
-        Problem::Busy(_, Blocked::NoTimeout) => &[Remedy::Timeout],
+        Problem::Busy(_, Blocked::NoTimeout) => {
+            &[Remedy::None, Remedy::Immediate, Remedy::OneTransaction, Remedy::WiderTransaction]
+        }
         Problem::Busy(..) | Problem::Fails(..) | Problem::NoSerialOrder | Problem::Invariant(_) => {
             &[Remedy::Immediate, Remedy::OneTransaction, Remedy::WiderTransaction]
         }
         _ => &[],
     }
+}
+
+/// Returns true if a connection does not wait for locks.
+fn is_without_timeout(problem: &Problem) -> bool {
+    matches!(problem, Problem::Busy(_, Blocked::NoTimeout))
 }
 
 /// Returns what a task returns, as text.

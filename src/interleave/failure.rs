@@ -59,7 +59,7 @@ pub(super) fn render(tasks: &[Task], diagnosis: &Diagnosis<'_>, report: &Report)
     if report.outcomes.len() > 1 {
         error = error.evidence(report.extent(), report.lines());
     }
-    for help in helps(problem, diagnosis.tried.as_ref()) {
+    for help in helps(problem, diagnosis.tried.as_ref(), Driver::of(tasks, run)) {
         error = error.help(help);
     }
     if let Problem::Panics(task) = problem
@@ -182,22 +182,61 @@ fn results(tasks: &[Task], outcomes: &[Option<TaskOutcome>]) -> String {
 
 const HANDLED: &str = "if the caller handles the error, say so: .may_fail()";
 
-fn helps(problem: &Problem, tried: Option<&TriedRemedy>) -> Vec<String> {
-    let mut helps = Vec::new();
-    if let Some(TriedRemedy { remedy, schedules }) = tried {
-        let what = match remedy {
-            Remedy::Immediate => {
-                "begin the transaction with BEGIN IMMEDIATE (rusqlite: TransactionBehavior::Immediate)"
-            }
-            Remedy::WiderTransaction => {
-                "begin the transaction with BEGIN IMMEDIATE before the first read, and commit after the last write"
-            }
-            Remedy::OneTransaction => "read and write within one transaction that begins with BEGIN IMMEDIATE",
-            Remedy::Timeout => "PRAGMA busy_timeout = 5000",
-            Remedy::None => "",
-        };
-        helps.push(format!("{what}   tried: all {schedules} schedules are fine"));
+/// The driver whose words a remedy is said in.
+#[derive(Clone, Copy)]
+enum Driver {
+    Rusqlite,
+    Sqlx,
+    /// The task opens its connections itself, and nothing tells with what.
+    Unknown,
+}
+
+impl Driver {
+    fn of(tasks: &[Task], run: &Run) -> Driver {
+        match tasks.iter().any(|task| task.owns_connections) {
+            _ if run.schedule.uses_sqlx => Driver::Sqlx,
+            true => Driver::Unknown,
+            false => Driver::Rusqlite,
+        }
     }
+
+    fn immediate(self) -> &'static str {
+        match self {
+            Driver::Rusqlite => "rusqlite: TransactionBehavior::Immediate",
+            Driver::Sqlx => "sqlx: pool.begin_with(\"BEGIN IMMEDIATE\")",
+            Driver::Unknown => "rusqlite: TransactionBehavior::Immediate, diesel: immediate_transaction",
+        }
+    }
+
+    fn timeout(self) -> &'static str {
+        match self {
+            Driver::Sqlx => "SqliteConnectOptions::busy_timeout(Duration::from_secs(5))",
+            Driver::Rusqlite | Driver::Unknown => "PRAGMA busy_timeout = 5000",
+        }
+    }
+}
+
+/// Returns what a remedy does, as a help that ends with how it was tried.
+fn in_words(tried: &TriedRemedy, driver: Driver) -> String {
+    let what = match tried.remedy {
+        Remedy::Immediate => format!("begin the transaction with BEGIN IMMEDIATE ({})", driver.immediate()),
+        Remedy::WiderTransaction => {
+            "begin the transaction with BEGIN IMMEDIATE before the first read, and commit after the last write".into()
+        }
+        Remedy::OneTransaction => "read and write within one transaction that begins with BEGIN IMMEDIATE".into(),
+        Remedy::None => String::new(),
+    };
+    let timeout = driver.timeout();
+    let what = match (tried.remedy, tried.with_timeout) {
+        (Remedy::None, _) => format!("let each connection wait for locks: {timeout}"),
+        (_, true) => format!("{what}, and let each connection wait for locks: {timeout}"),
+        (_, false) => what,
+    };
+    format!("{what}   tried: all {} schedules are fine", tried.schedules)
+}
+
+fn helps(problem: &Problem, tried: Option<&TriedRemedy>, driver: Driver) -> Vec<String> {
+    let mut helps: Vec<String> = tried.map(|tried| in_words(tried, driver)).into_iter().collect();
     match problem {
         Problem::Busy(_, blocked) => {
             if blocked.is_upgrade() && helps.is_empty() {

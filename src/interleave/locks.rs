@@ -64,6 +64,8 @@ pub(super) struct TaskLocks {
     refused: Option<WantedLock>,
     /// The last refusal, until SQLite is seen to go on.
     pub(super) pending: Option<LockRefusal>,
+    /// True if the running statement was refused a lock before it could ask for one.
+    is_kept_out: bool,
     /// True if that lock is the one with which SQLite closes a database in WAL mode. Another connection goes on, and nothing fails.
     is_refused_to_close: bool,
     /// True if the operation before granted the write lock.
@@ -117,9 +119,16 @@ impl TaskLocks {
         self.slept = false;
         self.refused = None;
         self.just_granted = false;
+        self.is_kept_out = false;
         let refusal = self.pending.take();
         self.unsettled = refusal.or(self.unsettled);
         refusal
+    }
+
+    /// Notes that a transaction could not begin, because another task has the write lock that it needs from the beginning.
+    pub(super) fn cannot_begin(&mut self) {
+        self.pending = Some(if self.slept { LockRefusal::TimedOut } else { LockRefusal::NoTimeout });
+        self.is_kept_out = true;
     }
 
     /// Notes that the busy handler waits, so that the last refusal does not count.
@@ -211,6 +220,9 @@ impl TaskLocks {
                 self.wanted = Some(wanted);
                 return;
             }
+        }
+        if self.is_kept_out {
+            return;
         }
         self.pending = None;
         // From here on, an error of the task has another cause.

@@ -47,20 +47,20 @@ pub(super) enum Remedy {
     OneTransaction,
     /// The same for tasks that begin transactions of their own: the scheduler keeps the write lock for them.
     WiderTransaction,
-    /// Connections wait for locks.
-    Timeout,
 }
 
 impl Remedy {
     /// Returns true if it is tried on the connection that a task is given.
     pub(super) fn needs_given_connection(self) -> bool {
-        matches!(self, Remedy::OneTransaction | Remedy::Timeout)
+        self == Remedy::OneTransaction
     }
 }
 
 /// A remedy with which all of so many schedules were fine.
 pub(super) struct TriedRemedy {
     pub(super) remedy: Remedy,
+    /// True if connections have to wait for locks, too.
+    pub(super) with_timeout: bool,
     pub(super) schedules: u64,
 }
 
@@ -119,6 +119,8 @@ pub(super) struct ScheduleRecord {
     pub(super) runs_at_once: bool,
     /// True if a task has run statements on several threads, which a busy machine may run in another order.
     pub(super) has_threads: bool,
+    /// True if a task has run statements on the threads that sqlx has for its connections.
+    pub(super) uses_sqlx: bool,
     /// True if the scheduler kept the write lock for a task.
     pub(super) kept_lock: bool,
 }

@@ -52,6 +52,8 @@ pub(super) struct RunOptions {
     /// is refused.
     pub(super) transactions: Option<Vec<Option<u64>>>,
     pub(super) remedy: Remedy,
+    /// True if connections wait for locks whether or not the app makes them.
+    pub(super) with_timeout: bool,
     pub(super) hidden: Arc<Hidden>,
     /// True if tasks may see what another one does between its statements.
     pub(super) share_memory: bool,
@@ -346,31 +348,48 @@ impl Scheduler {
         self.wait_until(state, task, Some(until))
     }
 
-    /// Keeps the write lock for a task whose transaction is to begin IMMEDIATE although its own statement does not say so, or
-    /// for all that the task does.
-    pub(super) fn keep_lock<'a>(&'a self, mut state: LockedState<'a>, task: usize, sql: &str) -> LockedState<'a> {
-        let keeps = match self.options.remedy {
+    /// Returns true if the remedy gives the write lock to a task that starts this statement outside of a transaction: its
+    /// transaction is to begin IMMEDIATE although the statement does not say so, or everything that the task does.
+    pub(super) fn keeps_lock(&self, sql: &str) -> bool {
+        match self.options.remedy {
             Remedy::Immediate => begins_deferred(sql),
             Remedy::WiderTransaction => true,
-            Remedy::None | Remedy::OneTransaction | Remedy::Timeout => false,
-        };
-        if keeps {
-            state = self.wait_for_lock(state, task);
-            state.lock_keeper = Some(task);
-            state.record.kept_lock = true;
+            Remedy::None | Remedy::OneTransaction => false,
         }
-        state
     }
 
-    /// Waits until the write lock is kept for no other task and no other task has it.
-    pub(super) fn wait_for_lock<'a>(&'a self, mut state: LockedState<'a>, task: usize) -> LockedState<'a> {
+    /// Keeps the write lock for a task. Where another one has it, the task waits as its connection does: `waits` is its busy
+    /// handler. Returns false if the connection waits no longer.
+    pub(super) fn keep_lock<'a>(
+        &'a self,
+        mut state: LockedState<'a>,
+        task: usize,
+        waits: &dyn Fn() -> bool,
+    ) -> (LockedState<'a>, bool) {
         loop {
             let is_kept = state.lock_keeper.is_some_and(|keeper| keeper != task);
             let others = state.mask(|task_state| task_state.locks.writing()) & !bit(task);
-            if state.stuck.is_some() || !is_kept && others == 0 {
-                return state;
+            if state.stuck.is_some() {
+                return (state, true);
             }
-            state = self.sleep(state, task, Duration::from_millis(100));
+            if !is_kept && others == 0 {
+                state.lock_keeper = Some(task);
+                state.record.kept_lock = true;
+                return (state, true);
+            }
+            let events = state.record.events.len();
+            if !self.options.with_timeout {
+                drop(state);
+                let is_patient = waits();
+                state = self.lock();
+                if !is_patient {
+                    return (state, false);
+                }
+            }
+            // The app's own busy handler may return at once.
+            if state.record.events.len() == events {
+                state = self.sleep(state, task, Duration::from_millis(100));
+            }
         }
     }
 

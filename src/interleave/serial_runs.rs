@@ -20,6 +20,8 @@ pub(super) struct SerialRuns<'a> {
     pub(super) base: &'a Address,
     pub(super) tasks: usize,
     pub(super) remedy: Remedy,
+    /// True if connections wait for locks whether or not the app makes them.
+    pub(super) with_timeout: bool,
     /// The number of statements after which a task is said to run without end.
     pub(super) max_statements: u64,
     /// True if a task may make a checkpoint.
@@ -42,6 +44,7 @@ impl<'a> SerialRuns<'a> {
             base,
             tasks,
             remedy,
+            with_timeout: false,
             max_statements: 100_000,
             checkpoints: true,
             each_transaction: false,
@@ -70,6 +73,7 @@ impl<'a> SerialRuns<'a> {
             checkpoints: self.checkpoints,
             transactions: None,
             remedy: self.remedy,
+            with_timeout: self.with_timeout,
             hidden: Arc::clone(&self.hidden),
             share_memory: self.threads.share_memory(),
             share_values: self.threads.share_values(),

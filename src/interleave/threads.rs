@@ -129,9 +129,6 @@ fn prepare(connection: &mut Connection, task: usize, remedy: Remedy) -> Result<(
     SeededRandom::on(connection, task as u64)?;
     match remedy {
         Remedy::Immediate => connection.set_transaction_behavior(TransactionBehavior::Immediate),
-        Remedy::Timeout => connection
-            .busy_timeout(Duration::from_secs(5))
-            .map_err(|error| Error::sqlite("set a busy timeout", error))?,
         Remedy::None | Remedy::OneTransaction | Remedy::WiderTransaction => {}
     }
     connection
@@ -161,9 +158,20 @@ struct TaskEyes {
 }
 
 impl Listener for TaskEyes {
-    fn starts(&self, connection: usize, text: &dyn Fn() -> String, in_transaction: bool) -> Start {
-        self.statement_starts(connection, text, in_transaction);
-        Start::Runs
+    fn starts(
+        &self,
+        connection: usize,
+        text: &dyn Fn() -> String,
+        in_transaction: bool,
+        waits: &dyn Fn() -> bool,
+    ) -> Start {
+        let goes_on = self.statement_starts(connection, text, in_transaction, waits);
+        match self.scheduler.options.with_timeout {
+            // A hook cannot make it return SQLITE_BUSY.
+            _ if !goes_on => Start::IsInterrupted,
+            true => Start::RunsWithTimeout,
+            false => Start::Runs,
+        }
     }
 
     fn ends(&self, in_transaction: bool) {
@@ -190,22 +198,31 @@ impl Listener for TaskEyes {
 }
 
 impl TaskEyes {
-    fn statement_starts(&self, connection: usize, text: &dyn Fn() -> String, in_transaction: bool) {
+    /// Returns false if the statement begins a transaction that cannot have the lock which it is to have from the beginning.
+    fn statement_starts(
+        &self,
+        connection: usize,
+        text: &dyn Fn() -> String,
+        in_transaction: bool,
+        waits: &dyn Fn() -> bool,
+    ) -> bool {
         let scheduler = &*self.scheduler;
         scheduler.pulse.fetch_add(1, Ordering::Relaxed);
         let mut state = scheduler.enter(self.task);
         state.tasks[self.task].uses(connection);
         if state.stuck.is_some() {
-            return scheduler.drain_after_abort(state, self.task);
+            scheduler.drain_after_abort(state, self.task);
+            return true;
         }
         if state.outlives(self.task) {
-            return;
+            return true;
         }
         let text = text();
         let setting = setting(&text).filter(|setting| setting.value.is_some() && !in_transaction);
         if setting.as_ref().is_some_and(|setting| state.sets_up_connection(self.task, (connection, &text), setting)) {
-            return;
+            return true;
         }
+        let mut has_lock = true;
         let refusal = state.tasks[self.task].locks.statement_starts();
         state.note(self.task, refusal);
         if !(in_transaction && scheduler.options.transactions.is_some()) {
@@ -216,10 +233,12 @@ impl TaskEyes {
             if scheduler.options.remedy == Remedy::Immediate {
                 state.give_up_lock(self.task);
             }
-            state = scheduler.keep_lock(state, self.task, &text);
+            if scheduler.keeps_lock(&text) {
+                (state, has_lock) = scheduler.keep_lock(state, self.task, waits);
+            }
         }
         if state.stuck.is_some() {
-            return;
+            return true;
         }
         let last = state.tasks[self.task].line.and_then(|line| state.record.lines.get(line));
         let is_same_read = last.is_some_and(|last| last.text == text) && keyword(&text) == "SELECT";
@@ -244,11 +263,21 @@ impl TaskEyes {
         let line =
             StatementLine { task: self.task, text, in_transaction, sets_up: false, waited: false, refusal: None };
         state.record.lines.push(line);
+        state.record.uses_sqlx |= is_thread_of_sqlx();
+        if !has_lock {
+            state.tasks[self.task].locks.cannot_begin();
+        }
         if is_endless {
             scheduler.abort(&mut state, Stuck::Endless(self.task));
             scheduler.drain_after_abort(state, self.task);
         }
+        has_lock
     }
+}
+
+/// Returns true on a thread that sqlx has made for a connection.
+fn is_thread_of_sqlx() -> bool {
+    std::thread::current().name().is_some_and(|name| name.starts_with("sqlx-sqlite-worker"))
 }
 
 impl Watch for TaskEyes {
@@ -287,9 +316,6 @@ impl Scheduler {
         let mut hidden = false;
         let is_closing = state.tasks[task].is_closed_by(op);
         let is_opening = state.opens_connection(task, op);
-        if state.lock_keeper.is_some_and(|keeper| keeper != task) && locks::asks_to_write(op) {
-            state = self.wait_for_lock(state, task);
-        }
         if touches(op) == Some(true) && self.has_begun_too_many(&state.tasks[task], task) {
             return Err(Refused(ffi::SQLITE_BUSY));
         }
@@ -333,6 +359,11 @@ impl Scheduler {
                     task_state.refused_attempts = 0;
                 }
             }
+        }
+        if state.lock_keeper.is_some_and(|keeper| keeper != task) && locks::asks_to_write(op) {
+            drop(state);
+            self.locked(task, op, false);
+            return Err(Refused(ffi::SQLITE_BUSY));
         }
         Ok(())
     }

@@ -41,4 +41,5 @@ pub use clock::Clock;
 pub(crate) use disk::Disk;
 pub use disk::uri;
 pub(crate) use gate::{Op, Refused, Watch};
+pub(crate) use memory::busy_handler;
 pub(crate) use oplog::{Entry, Event, OpLog, WriteLocks};

@@ -152,8 +152,15 @@ impl Drop for ListedCapture {
 /// thread.
 pub(crate) trait Listener: Send + Sync {
     /// A statement of the app starts on a connection, within a transaction or outside of one. `text` returns its SQL with the
-    /// bound values. Connections are counted as they are opened.
-    fn starts(&self, connection: usize, text: &dyn Fn() -> String, in_transaction: bool) -> Start;
+    /// bound values. Connections are counted as they are opened. `waits` waits as the connection would for a lock, if it does, and
+    /// returns true if it would try again.
+    fn starts(
+        &self,
+        connection: usize,
+        text: &dyn Fn() -> String,
+        in_transaction: bool,
+        waits: &dyn Fn() -> bool,
+    ) -> Start;
     /// A statement has run to its end, or is about to be reset. A transaction is open after it, or not.
     fn ends(&self, _in_transaction: bool) {}
     /// A connection that was opened since is closed within a transaction, which is rolled back.
@@ -166,6 +173,8 @@ pub(crate) enum Start {
     Runs,
     /// The open transaction is rolled back before the statement runs.
     RunsAfterRollback,
+    /// It runs, and waits for locks as with a busy timeout.
+    RunsWithTimeout,
     IsInterrupted,
 }
 

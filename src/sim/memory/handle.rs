@@ -1,6 +1,7 @@
 //! The object that SQLite has for an open file, and one connection's view of the file behind it.
 
-use std::os::raw::c_int;
+use std::os::raw::{c_int, c_void};
+use std::ptr;
 use std::sync::{Arc, PoisonError};
 
 use rusqlite::ffi;
@@ -35,6 +36,28 @@ pub(super) struct Handle {
     /// The file grows and shrinks by multiples of this many bytes. 0 if SQLite did not ask for it.
     pub(super) chunk: usize,
     pub(super) map: Map,
+    pub(super) busy_handler: BusyHandler,
+}
+
+/// What SQLite calls to wait for a lock on the file: the busy handler of the connection, whichever it has at that moment.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct BusyHandler {
+    call: Option<unsafe extern "C" fn(*mut c_void) -> c_int>,
+    argument: *mut c_void,
+}
+
+impl BusyHandler {
+    pub(crate) const NONE: BusyHandler = BusyHandler { call: None, argument: ptr::null_mut() };
+
+    /// Lets the connection wait as it does for a lock. Returns true if it would try again.
+    ///
+    /// # Safety
+    /// The connection is open and belongs to this thread.
+    pub(crate) unsafe fn waits(self) -> bool {
+        // SAFETY: the caller's. SQLite has handed over both for as long as the file is open.
+        self.call.is_some_and(|call| unsafe { call(self.argument) } != 0)
+    }
 }
 
 /// The part of the file that the unix VFS would have mapped. `PRAGMA mmap_size` decides which pages SQLite keeps in its
@@ -95,6 +118,7 @@ impl Handle {
             characteristics: SUBPAGE_READ | if is_powersafe { ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE } else { 0 },
             chunk: 0,
             map: Map::default(),
+            busy_handler: BusyHandler::NONE,
         }
     }
 

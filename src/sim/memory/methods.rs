@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError};
 
 use rusqlite::ffi;
 
-use super::handle::{OpenFile, handle, has_room};
+use super::handle::{BusyHandler, OpenFile, handle, has_room};
 use crate::sim::callback::{connects, guard, io_methods, refuses};
 use crate::sim::disk::hold;
 use crate::sim::gate::{Op, Refused, is_full};
@@ -161,6 +161,8 @@ unsafe extern "C" fn file_control(file: *mut ffi::sqlite3_file, op: c_int, argum
                 }
                 ffi::SQLITE_FCNTL_CHUNK_SIZE => handle.chunk = usize::try_from(*number).unwrap_or(0),
                 ffi::SQLITE_FCNTL_SIZE_HINT => handle.expect(usize::try_from(*argument.cast::<i64>()).unwrap_or(0))?,
+                ffi::SQLITE_FCNTL_BUSYHANDLER => handle.busy_handler = *argument.cast::<BusyHandler>(),
+                BUSY_HANDLER => *argument.cast::<BusyHandler>() = handle.busy_handler,
                 ffi::SQLITE_FCNTL_PDB if !handle.file.name.is_empty() => {
                     connects(file, argument, || handle.disk.path_of(&handle.file.name));
                     return Ok(ffi::SQLITE_NOTFOUND);
@@ -184,6 +186,22 @@ unsafe extern "C" fn file_control(file: *mut ffi::sqlite3_file, op: c_int, argum
         }
         Ok(ffi::SQLITE_OK)
     })
+}
+
+/// Returns the busy handler. A number above those of SQLite's own operations.
+const BUSY_HANDLER: c_int = 7_201;
+
+/// Returns the busy handler of a connection whose main file is in memory.
+///
+/// # Safety
+/// `db` is an open connection that no other thread uses.
+pub(crate) unsafe fn busy_handler(db: *mut ffi::sqlite3) -> BusyHandler {
+    let mut handler = BusyHandler::NONE;
+    // SAFETY: the caller's. A file of another VFS does not know the operation.
+    unsafe {
+        ffi::sqlite3_file_control(db, c"main".as_ptr(), BUSY_HANDLER, (&raw mut handler).cast());
+    }
+    handler
 }
 
 /// `SQLITE_FCNTL_EXTERNAL_READER`, which the bindings to a system's SQLite do not name.

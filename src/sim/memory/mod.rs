@@ -5,4 +5,5 @@ mod methods;
 mod open;
 
 pub(super) use handle::OpenFile;
+pub(crate) use methods::busy_handler;
 pub(super) use open::{access, delete, full_pathname, open};

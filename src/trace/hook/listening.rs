@@ -1,14 +1,17 @@
 //! Tells listeners of the statements that start and end.
 
 use std::ffi::CStr;
-use std::os::raw::c_char;
+use std::os::raw::{c_char, c_int};
 use std::ptr;
 
 use rusqlite::ffi;
 
 use crate::own;
-use crate::sim::allocator;
+use crate::sim::{allocator, busy_handler};
 use crate::trace::registry::{self, Start};
+
+/// The milliseconds for which a connection waits that is to have a busy timeout.
+const TIMEOUT: c_int = 5000;
 
 /// Tells the listener of a database, if it has one, that a statement starts or ends, and does what the listener wants.
 ///
@@ -30,13 +33,19 @@ pub(super) unsafe fn tell_listener(
         // SAFETY: the caller's; the statement outlives the call.
         let text =
             || unsafe { expanded(statement).unwrap_or_else(|| CStr::from_ptr(text).to_string_lossy().into_owned()) };
+        // SAFETY: as above. The statement runs on this thread.
+        let waits = || unsafe { busy_handler(db).waits() };
         called.activity.starts();
-        match called.listener.starts(called.connection, &text, in_transaction) {
+        match called.listener.starts(called.connection, &text, in_transaction, &waits) {
             Start::Runs => {}
             // SAFETY: as above. What runs within a statement on its connection, as in a function of the app, may roll back.
             Start::RunsAfterRollback => unsafe {
                 let _own = own::statements();
                 ffi::sqlite3_exec(db, c"ROLLBACK".as_ptr(), None, ptr::null_mut(), ptr::null_mut());
+            },
+            // SAFETY: as above.
+            Start::RunsWithTimeout => unsafe {
+                ffi::sqlite3_busy_timeout(db, TIMEOUT);
             },
             // SAFETY: as above.
             Start::IsInterrupted => unsafe { ffi::sqlite3_interrupt(db) },

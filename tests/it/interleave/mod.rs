@@ -11,6 +11,7 @@ mod new_ids;
 mod own_connections;
 mod remedies;
 mod scheduler;
+mod timeouts;
 mod transactions;
 mod two_connections;
 
