@@ -64,6 +64,7 @@ pub(super) fn explore<'a>(
     explorer.require_invariants()?;
     let is_replay = replay.is_some();
     if explorer.has_repeated(replay)? {
+        explore::only_repeated();
         return Ok(explorer.report());
     }
     if is_replay {

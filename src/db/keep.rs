@@ -121,6 +121,13 @@ pub(crate) fn again_with(name: &str, value: impl std::fmt::Display) -> String {
     format!("{name}={value} cargo test{test}")
 }
 
+/// Returns the command that shows what this test prints when it passes.
+#[cfg(feature = "suite")]
+pub(crate) fn shown_with() -> String {
+    let test = test_name().map_or_else(String::new, |test| format!(" {test}"));
+    format!("cargo test{test} -- --show-output")
+}
+
 /// Folds the database, its journals and its WAL into one file.
 fn folded(snapshot: &Arc<Disk>) -> Result<Image> {
     // A copy, so that the original is intact if this fails half-way.

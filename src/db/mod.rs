@@ -24,6 +24,8 @@ pub(crate) use address::{Address, open_as_it_is, percent_encoded, url_of};
 pub(crate) use app_code::BlockOn;
 pub(crate) use image::{Functions, Image, MAIN, back_up, with_suffix};
 pub(crate) use keep::again_with;
+#[cfg(feature = "suite")]
+pub(crate) use keep::shown_with;
 pub(crate) use profile::Difference;
 pub use profile::Profile;
 pub(crate) use recording::recorded;

@@ -275,11 +275,14 @@ pub(crate) fn replay_note(token: impl Display) -> String {
 
 /// Returns the step that `SQLITMUS_REPLAY` repeats, if the token begins with this word.
 ///
-/// A token of another explorer is ignored: a test may run several explorers, and the others explore everything. So does one that
-/// the token does not fit: it may be that of a second exploration.
+/// A token of another explorer repeats nothing, which is said: a test may run several explorers, and the others explore
+/// everything. So does one that the token does not fit: it may be that of a second exploration.
 pub(crate) fn replay<T>(word: &str, parse: impl Fn(&str) -> Option<T>, known: &str) -> Result<Option<T>> {
     let Some(token) = env::settings()?.replay.as_deref() else { return Ok(None) };
-    let Some(rest) = token.strip_prefix(word).and_then(|rest| rest.strip_prefix(':')) else { return Ok(None) };
+    let Some(rest) = token.strip_prefix(word).and_then(|rest| rest.strip_prefix(':')) else {
+        does_not_fit();
+        return Ok(None);
+    };
     parse(rest).map(Some).ok_or_else(|| {
         Error::new(ErrorKind::Environment, format!("unknown value of SQLITMUS_REPLAY: {token:?}"))
             .help(format!("it takes a token that a failure has printed, such as {known}"))
@@ -289,9 +292,17 @@ pub(crate) fn replay<T>(word: &str, parse: impl Fn(&str) -> Option<T>, known: &s
 /// Says on the terminal that the token of `SQLITMUS_REPLAY` repeats nothing here. The output of a test that passes is not shown, and
 /// whoever repeats a failure has to know that this is not what has passed.
 pub(crate) fn does_not_fit() {
+    note_of_replay(|token| format!("nothing here fits SQLITMUS_REPLAY={token}, so everything is tried"));
+}
+
+/// Says on the terminal that a replay passes: it may be that of another test.
+pub(crate) fn only_repeated() {
+    note_of_replay(|token| format!("only {token} was repeated, and it passes"));
+}
+
+fn note_of_replay(note: impl Fn(&str) -> String) {
     if let Ok(Some(token)) = env::settings().map(|settings| settings.replay.as_deref()) {
-        let token = visible(token);
         // Not `eprintln!`, which tests capture. An error would mean that nobody reads it.
-        let _ = writeln!(std::io::stderr(), "note: nothing here fits SQLITMUS_REPLAY={token}, so everything is tried");
+        let _ = writeln!(std::io::stderr(), "note: {}", note(&visible(token)));
     }
 }

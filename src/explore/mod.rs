@@ -11,7 +11,7 @@ mod statement_limit;
 
 pub(crate) use self::action::{
     Action, Failure, Invariants, OriginalGuard, Outcome, SeededRandom, action, action_with_value, does_not_fit,
-    help_for, or_keep_and_panic, outcome_of, replay, replay_note, require_success, runtime_help,
+    help_for, only_repeated, or_keep_and_panic, outcome_of, replay, replay_note, require_success, runtime_help,
 };
 pub(crate) use self::app_thread::AppThread;
 pub(crate) use self::cancellation::Cancellation;

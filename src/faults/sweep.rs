@@ -239,6 +239,7 @@ fn sweep_all(Sweep { db, mut action, options }: Sweep<'_>) -> Result<Report, Box
         let mut tried = Tried::new(fault.kind, 0, 0);
         sweeper.look(fault, &mut tried)?;
         report.kinds.push(tried);
+        explore::only_repeated();
         return Ok(sweeper.with_hidden(report));
     }
     let seed = settings.seed.unwrap_or(SEED);

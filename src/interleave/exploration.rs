@@ -333,6 +333,9 @@ impl<'a, S> Explore<'a, S> {
                 (report, found) = Explorer::new(&mut serial_runs, &self.tasks, &options).run()?;
             }
         }
+        if found.is_empty() && report.is_replayed() {
+            explore::only_repeated();
+        }
         let failing = found.into_iter().filter(|found| fails(&found.problem));
         let Some(worst) = failing.min_by(|one, other| one.problem.cmp(&other.problem)) else { return Ok(Ok(report)) };
         if worst.problem == Problem::NoSerialOrder {

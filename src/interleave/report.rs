@@ -47,6 +47,11 @@ impl Report {
         self.selection == Selection::All && self.shard.of == 1
     }
 
+    /// Returns true if only the schedule of `SQLITMUS_REPLAY` was run.
+    pub(super) fn is_replayed(&self) -> bool {
+        self.selection == Selection::Replayed
+    }
+
     /// Returns the number of schedules without a problem in which a task fails.
     pub(crate) fn failures(&self) -> u64 {
         self.failures

@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{SeededRandom, outcome_of};
 use crate::sim::{Op, Refused, Watch};
 use crate::sql::{Setting, keyword, setting};
-use crate::trace::{Listener, ListenerGuard, Start, TracedDatabase};
+use crate::trace::{Listener, ListenerGuard, Start, TracedDatabase, is_thread_of_sqlx};
 
 /// The number of times in a row after which a task that reads the same waits in vain: nothing else runs before it ends.
 const MAX_SAME_READS: u64 = 2000;
@@ -273,11 +273,6 @@ impl TaskEyes {
         }
         has_lock
     }
-}
-
-/// Returns true on a thread that sqlx has made for a connection.
-fn is_thread_of_sqlx() -> bool {
-    std::thread::current().name().is_some_and(|name| name.starts_with("sqlx-sqlite-worker"))
 }
 
 impl Watch for TaskEyes {

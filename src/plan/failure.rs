@@ -1,13 +1,13 @@
 //! The reports of plans that are not as they were asserted.
 
-use super::advice::{self, Remedies};
+use super::advice::{self, Goal, Remedies};
 use super::query_plan::{Plan, PlanSource};
 use super::tree::{self, Effect, Node, Origin, Scan, Step};
 use super::why_not::{self, WhyNot};
 use crate::error::{Error, ErrorKind};
 use crate::order::Order as _;
 use crate::report::{count, nearest};
-use crate::sql::{TokenKind, tokens};
+use crate::sql::{Name, TokenKind, tokens};
 
 /// The reasons that indexes are not used: for lines of the plan, and for those that triggers run.
 #[derive(Default)]
@@ -22,6 +22,13 @@ impl Plan {
         let of_lines = why_not::of_flagged(self, &is_flagged);
         let reasons = Reasons { of_lines, of_triggers: why_not::of_triggers(self, &is_flagged) };
         self.report(headline.into(), reasons, is_flagged)
+    }
+
+    /// Offers, in a report about this plan, the indexes that do without its scans.
+    pub(crate) fn offer_indexes(&self, error: Error) -> Error {
+        let scanned = self.all().filter(|node| node.is_scan());
+        let tables: Vec<Name> = scanned.filter_map(|node| node.table.as_deref()).map(Name::from).collect();
+        if tables.is_empty() { error } else { advice::offer(error, &advice::remedies(self, &Goal::Scans(tables))) }
     }
 
     /// Writes each reason that an index is not used below the first flagged line of its table, or of a sort.

@@ -299,6 +299,9 @@ pub(super) fn why_empty(error: Error, uri: &str) -> Error {
         .help("let the code run while the recording does: what ran before it began, or on a thread after it ended, is not in it")
 }
 
+/// A name that no table has, and the table that was probably meant.
+pub(super) type UnknownTable<'a> = (&'a str, Option<String>);
+
 /// The use of a table by a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
@@ -306,16 +309,30 @@ pub(super) enum Access {
     Writes,
 }
 
-pub(super) fn table(group: &Group<'_>, access: Access, table: &str, allowed: &[&str]) -> Error {
+/// Reports a table that is not among the `allowed` ones, of which those that are `unknown` do not exist.
+pub(super) fn table(
+    group: &Group<'_>,
+    access: Access,
+    table: &str,
+    (allowed, unknown): (&[&str], &[UnknownTable<'_>]),
+) -> Error {
     let (verb, participle) = match access {
         Access::Reads => ("reads", "read"),
         Access::Writes => ("writes", "written"),
     };
     let only = if allowed.is_empty() { "no table".to_owned() } else { format!("only {}", allowed.join(", ")) };
-    let named: Vec<&str> = allowed.iter().copied().chain([table]).collect();
-    let error = Error::new(ErrorKind::Queries, format!("a query {verb} {table}, but {only} may be {participle}"))
-        .sql(group.queries[0].sql())
-        .help(format!("if it is meant, name the table too: .assert_only_{verb}(&{named:?})"));
+    let named: Vec<&str> =
+        allowed.iter().copied().filter(|name| !unknown.iter().any(|(other, _)| other == name)).chain([table]).collect();
+    let mut error = Error::new(ErrorKind::Queries, format!("a query {verb} {table}, but {only} may be {participle}"))
+        .sql(group.queries[0].sql());
+    for (name, near) in unknown {
+        error = error.help(match near {
+            Some(near) => format!("there is no table {name}: did you mean {near}?"),
+            None => format!("there is no table {name}"),
+        });
+    }
+    let too = if named.len() > 1 { " too" } else { "" };
+    let error = error.help(format!("if it is meant, name the table{too}: .assert_only_{verb}(&{named:?})"));
     ran_at(error, &group.queries)
 }
 
@@ -334,6 +351,8 @@ pub(super) fn ran_at(error: Error, queries: &[&Query]) -> Error {
         }
     }
     match sites.is_empty() {
+        // With a backtrace, no line of the app was on the stack: it was run on a thread of the driver.
+        true if queries.iter().any(|query| query.has_backtrace() || query.is_on_thread_of_sqlx()) => error,
         true => error.note("RUST_BACKTRACE=1 shows the lines that ran it"),
         false => error.evidence("run at", sites.join("\n")),
     }

@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
-use super::failure::{self, Access};
+use super::failure::{self, Access, UnknownTable};
 use super::group::{Group, ScanningQuery};
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::order::Order as _;
 use crate::plan::{self, Plan, Planner};
+use crate::report::nearest;
 use crate::sql::{self, same_name, tokens};
 use crate::trace::Query;
 
@@ -40,10 +41,21 @@ pub(super) fn check_access(groups: &[Group<'_>], address: &Address, access: Acce
         };
         let other = tables.iter().find(|table| !allowed.iter().any(|name| is_same_table(name, table)));
         if let Some(table) = other {
-            return Err(failure::table(group, access, table, allowed));
+            let unknown = unknown_tables(&address.connect()?, allowed)
+                .map_err(|error| Error::sqlite("read the schema", error))?;
+            return Err(failure::table(group, access, table, (allowed, &unknown)));
         }
     }
     Ok(())
+}
+
+/// Returns the names that no table or view has.
+fn unknown_tables<'a>(connection: &Connection, names: &[&'a str]) -> rusqlite::Result<Vec<UnknownTable<'a>>> {
+    let mut statement = connection.prepare("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")?;
+    let tables: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let is_known = |name: &str| is_same_table(name, SCHEMA) || tables.iter().any(|table| same_name(table, name));
+    let near = |name| nearest(name, tables.iter().map(String::as_str)).map(str::to_owned);
+    Ok(names.iter().filter(|name| !is_known(name)).map(|name| (*name, near(name))).collect())
 }
 
 fn changes_the_schema(query: &Query) -> bool {

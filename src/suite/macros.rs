@@ -110,15 +110,22 @@ pub mod __private {
             for finding in review {
                 eprintln!("review: {}", crate::report::visible(finding.what()));
             }
+            if !review.is_empty() {
+                let findings = crate::report::count(review.len(), "finding");
+                let shown = crate::db::shown_with();
+                note(&format!("{test} passed with {findings} for review, shown by: {shown}"));
+            }
         }
         match tested.map(|(skipped, _)| skipped) {
             Ok(None) => {}
-            Ok(Some(reason)) => {
-                // Cargo hides what `eprintln!` prints in a test that passes, and this one looks like it.
-                let _ = writeln!(std::io::stderr(), "note: {test} was skipped: {}", crate::report::visible(&reason));
-            }
+            Ok(Some(reason)) => note(&format!("{test} was skipped: {}", crate::report::visible(&reason))),
             Err(error) => panic!("{error}"),
         }
+    }
+
+    /// Writes a line to the terminal. Cargo hides what `eprintln!` prints in a test that passes.
+    fn note(what: &str) {
+        let _ = writeln!(std::io::stderr(), "note: {what}");
     }
 
     /// Returns the schema to compare with the snapshot, or nothing if the test is skipped.

@@ -24,6 +24,7 @@ pub struct Query {
     pub(super) is_before_close: bool,
     pub(super) nested: Vec<String>,
     site: Backtrace,
+    is_on_thread_of_sqlx: bool,
     duration: Duration,
     counters: Counters,
     returned: u64,
@@ -53,6 +54,7 @@ impl Query {
             is_before_close: false,
             nested: Vec::new(),
             site,
+            is_on_thread_of_sqlx: is_thread_of_sqlx(),
             duration: Duration::ZERO,
             counters: Counters::default(),
             returned: 0,
@@ -218,6 +220,16 @@ impl Query {
         }
     }
 
+    /// Returns true if it is known where it was run, in whatever code.
+    pub(crate) fn has_backtrace(&self) -> bool {
+        self.site.status() == BacktraceStatus::Captured
+    }
+
+    /// Returns true if sqlx has run it on a thread of its own, where no line of the app is on the stack.
+    pub(crate) fn is_on_thread_of_sqlx(&self) -> bool {
+        self.is_on_thread_of_sqlx
+    }
+
     pub(crate) fn is_on_new_connection(&self) -> bool {
         self.is_on_new_connection
     }
@@ -348,6 +360,11 @@ pub(super) struct Finished {
     pub(super) is_halted: bool,
     /// True if the connection is in a transaction.
     pub(super) in_transaction: bool,
+}
+
+/// Returns true on a thread that sqlx has made for a connection.
+pub(crate) fn is_thread_of_sqlx() -> bool {
+    std::thread::current().name().is_some_and(|name| name.starts_with("sqlx-sqlite-worker"))
 }
 
 /// Crates whose frames lie between SQLite and the app.

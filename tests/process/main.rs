@@ -98,6 +98,23 @@ fn rows(file: &Path) -> Vec<i64> {
     statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
+/// The output of a test that passes is captured, so a line on the terminal says that there is something to read.
+#[test]
+fn a_test_that_passes_with_findings_for_review_says_so() {
+    let captured = |test: &str| {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        text(&command.args(["--exact", test]).output().unwrap())
+    };
+    let test = "child::reviewed::every_row_survives";
+    let output = captured(test);
+    let note = format!(
+        "note: every_row_survives passed with 1 finding for review, shown by: cargo test {test} -- --show-output\n"
+    );
+    assert!(output.contains(&note) && !output.contains("review: "), "{output}");
+    let output = captured("child::reviewed::integrity_holds");
+    assert!(output.contains("1 passed") && !output.contains("for review"), "{output}");
+}
+
 #[test]
 fn a_test_that_panics_leaves_its_databases_and_says_where() {
     let mut process = Process::new("fails_with_three_databases");

@@ -264,6 +264,9 @@ fn too_fast(report: &GrowthReport, most: Growth) -> Error {
         (None, None) => Error::new(ErrorKind::Plan, headline),
     };
     error = error.evidence("steps of SQLite's virtual machine", report.to_string());
+    if let Some(plan) = &report.plan {
+        error = plan.offer_indexes(error);
+    }
     if report.sql.is_none() && !report.queries.is_empty() {
         let size = report.sizes().last().copied().unwrap_or_default();
         error = error.evidence(format!("most expensive at n = {size}"), queries(report, most));

@@ -186,6 +186,25 @@ fn a_query_that_cannot_be_explained_fails() {
     assert_eq!(error.headline(), "a query cannot be prepared: SELECT x FROM mine WHERE rowid = ?");
 }
 
+/// On a thread that sqlx has made, no line of the app is on the stack.
+#[test]
+fn nobody_is_told_to_look_for_lines_that_no_stack_has() {
+    for (thread, has_note) in [("sqlx-sqlite-worker-7", false), ("of the app", true)] {
+        let db = SHOP.in_memory();
+        let recorder = db.recorder();
+        let uri = db.uri();
+        let count =
+            move || Connection::open(uri).unwrap().query_row("SELECT count(*) FROM users", [], |_| Ok(())).unwrap();
+        std::thread::Builder::new().name(thread.to_owned()).spawn(count).unwrap().join().unwrap();
+        let error = recorder.stop().try_assert_no_scan().map(drop).unwrap_err().to_string();
+        assert!(error.contains("users"), "{error}");
+        match has_note {
+            true => assert!(error.contains(NOTE) || error.contains("run at:"), "{error}"),
+            false => assert!(!error.contains(NOTE), "{error}"),
+        }
+    }
+}
+
 #[test]
 fn only_the_named_tables_may_be_read() {
     ran(TWO).assert_only_reads(&["users", "ORDERS"]);
@@ -197,6 +216,14 @@ fn only_the_named_tables_may_be_read() {
         ran("SELECT 1; SELECT count(*) FROM users").try_assert_only_reads(&["orders", "log"]),
         "a query reads users, but only orders, log may be read\n\n  sql:\n    SELECT count(*) FROM users\n\n  \
          help: if it is meant, name the table too: .assert_only_reads(&[\"orders\", \"log\", \"users\"])\n\
+         note: RUST_BACKTRACE=1 shows the lines that ran it",
+    );
+    check(
+        ran("SELECT count(*) FROM users").try_assert_only_reads(&["open_orders", "user", "rows_of_nothing"]),
+        "a query reads users, but only open_orders, user, rows_of_nothing may be read\n\n  sql:\n    SELECT count(*) FROM users\n\n  \
+         help: there is no table user: did you mean users?\n  \
+         help: there is no table rows_of_nothing\n  \
+         help: if it is meant, name the table too: .assert_only_reads(&[\"open_orders\", \"users\"])\n\
          note: RUST_BACKTRACE=1 shows the lines that ran it",
     );
     assert!(

@@ -151,7 +151,9 @@ the query grows linearly with the database, but should be at most logarithmic
   > SCAN users
 
   steps of SQLite's virtual machine:
-    {}",
+    {}
+
+  help: CREATE INDEX users_name ON users(name);   tried: the scan is gone",
         rusqlite::version(),
         table(&report)
     );
@@ -422,4 +424,25 @@ fn what_does_not_grow_is_told_from_what_is_fixed() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The same index as for the plan by itself.
+#[test]
+fn what_grows_by_a_scan_is_offered_an_index() {
+    let by_team = |db: &mut Connection| -> rusqlite::Result<i64> {
+        db.query_row("SELECT count(*) FROM users WHERE team = ?1 AND name = 'n7'", [70], |row| row.get(0))
+    };
+    let report = growth_of(&APP, SIZES, fill, by_team);
+    let error = report.try_assert_at_most(Growth::Constant).map(drop).unwrap_err().to_string();
+    let help = error.lines().find(|line| line.contains("help: CREATE INDEX")).expect(&error);
+    assert!(help.contains("tried:"), "{error}");
+    let db = APP.in_memory();
+    let plan = sqlitmus::plan::explain(&db, "SELECT count(*) FROM users WHERE team = 70 AND name = 'n7'");
+    let of_plan = plan.try_assert_no_scan().map(drop).unwrap_err().to_string();
+    let index = |text: &str| text.split("   tried:").next().unwrap().to_owned();
+    assert!(of_plan.contains(&index(help)), "{error}\n{of_plan}");
+    // What no index helps is offered none.
+    let all = growth_of(&APP, SIZES, fill, |db| db.query_row("SELECT sum(team) FROM users", [], |_| Ok(())));
+    let error = all.try_assert_at_most(Growth::Constant).map(drop).unwrap_err().to_string();
+    assert!(!error.contains("WHERE"), "{error}");
 }

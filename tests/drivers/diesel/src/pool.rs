@@ -46,9 +46,12 @@ pub fn edit_at_once(pool: &SqlitePool, word: &str) -> Result<(), Box<dyn std::er
 
 #[cfg(test)]
 mod tests {
-    use sqlitmus::{DbCopy, Profile, Template, TestDb, crash, interleave};
+    use diesel::connection::SimpleConnection;
+    use diesel::prelude::*;
+    use sqlitmus::{BoxError, DbCopy, Profile, Template, TestDb, crash, interleave};
 
     use super::{edit, edit_at_once, pool};
+    use crate::notes;
 
     static APP: Template = Template::new("../../../fixtures/formats/diesel").profile(Profile::PRODUCTION);
 
@@ -64,6 +67,40 @@ mod tests {
         let pool = pool(&db.uri()).unwrap();
         let queries = db.record(|_| edit(&pool, "more").unwrap());
         queries.assert_no_scan().assert_only_writes(&["notes"]);
+    }
+
+    /// diesel's connections do not wait for locks unless they are told to.
+    #[test]
+    fn a_remedy_on_connections_without_a_timeout() {
+        const TIMEOUT: &str = "PRAGMA busy_timeout = 5000";
+        fn edit(connection: &mut SqliteConnection, word: &str) -> QueryResult<()> {
+            let body: String = notes::table.find(1).select(notes::body).first(connection)?;
+            let update = diesel::update(notes::table.find(1)).set(notes::body.eq(format!("{body} {word}")));
+            update.execute(connection).map(drop)
+        }
+        let db = with_a_note();
+        let explore = |begin: fn(&mut SqliteConnection, &str) -> QueryResult<()>, setup: &'static str| {
+            let task = move |word: &'static str| {
+                move |copy: DbCopy| -> Result<(), BoxError> {
+                    let mut connection = SqliteConnection::establish(copy.uri())?;
+                    connection.batch_execute(setup)?;
+                    Ok(begin(&mut connection, word)?)
+                }
+            };
+            interleave::explore(&db).task_with("alice", task("a")).task_with("bob", task("b")).try_run()
+        };
+        let deferred = |connection: &mut SqliteConnection, word: &str| connection.transaction(|c| edit(c, word));
+        let immediate =
+            |connection: &mut SqliteConnection, word: &str| connection.immediate_transaction(|c| edit(c, word));
+        let names = "(rusqlite: TransactionBehavior::Immediate, diesel: immediate_transaction)";
+        let wait = format!("let each connection wait for locks: {TIMEOUT}   tried: all 2 schedules are fine");
+        let error = explore(deferred, "").unwrap_err().to_string();
+        assert!(error.contains(&format!("BEGIN IMMEDIATE {names}, and {wait}")), "{error}");
+        let error = explore(deferred, TIMEOUT).unwrap_err().to_string();
+        assert!(error.contains(&format!("BEGIN IMMEDIATE {names}   tried: all 2 schedules are fine")), "{error}");
+        let error = explore(immediate, "").unwrap_err().to_string();
+        assert!(error.contains(&format!("help: {wait}")), "{error}");
+        explore(immediate, TIMEOUT).unwrap();
     }
 
     #[test]

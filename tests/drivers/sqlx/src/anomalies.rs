@@ -4,11 +4,12 @@
 use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use sqlitmus::interleave::{self, Explore};
 use sqlitmus::rusqlite::Connection;
 use sqlitmus::{DbCopy, Profile, Template, TestDb};
-use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Result, SqliteConnection, SqlitePool};
 use tokio::runtime::Builder;
 
@@ -278,6 +279,43 @@ fn upgrade_deadlock(app: &'static Template) {
     passes(explore(|pool| buy(pool, "BEGIN IMMEDIATE")));
 }
 
+/// Connections that do not wait for locks: the remedy takes two changes, and either one alone is not enough.
+fn no_timeout(app: &'static Template) {
+    const BEGIN: &str = r#"begin the transaction with BEGIN IMMEDIATE (sqlx: pool.begin_with("BEGIN IMMEDIATE"))"#;
+    const WAIT: &str = "let each connection wait for locks: SqliteConnectOptions::busy_timeout(Duration::from_secs(5))";
+    const TRIED: &str = "   tried: all 2 schedules are fine";
+    fn request(begin: &'static str, timeout: u64) -> impl Fn(DbCopy) -> Served + Send + Sync {
+        move |copy| {
+            Box::pin(async move {
+                let options: SqliteConnectOptions = copy.url().parse()?;
+                let options = options.busy_timeout(Duration::from_secs(timeout));
+                let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
+                let outcome = buy(&pool, begin).await.shown();
+                pool.close().await;
+                outcome
+            })
+        }
+    }
+    async fn buy(pool: &SqlitePool, begin: &'static str) -> Result<()> {
+        let mut transaction = pool.begin_with(begin).await?;
+        let count = number(&mut transaction, READ).await?;
+        sqlx::query(WRITE).bind(count - 1).execute(&mut *transaction).await?;
+        transaction.commit().await
+    }
+    let db = app.in_memory();
+    let explore = |begin, timeout| {
+        interleave::explore(&db).task_with("alice", request(begin, timeout)).task_with("bob", request(begin, timeout))
+    };
+    let help = |begin, timeout| {
+        let error = explore(begin, timeout).try_run().unwrap_err().to_string();
+        error.lines().find_map(|line| line.trim().strip_prefix("help: ")).expect(&error).to_owned()
+    };
+    assert_eq!(help("BEGIN", 5), format!("{BEGIN}{TRIED}"));
+    assert_eq!(help("BEGIN", 0), format!("{BEGIN}, and {WAIT}{TRIED}"));
+    assert_eq!(help("BEGIN IMMEDIATE", 0), format!("{WAIT}{TRIED}"));
+    passes(explore("BEGIN IMMEDIATE", 5));
+}
+
 /// A worker that finishes a job after its lease, which is over at once, has gone to another one.
 fn lost_lease(app: &'static Template) {
     async fn work(pool: SqlitePool, name: &str, finish: &'static str) -> Result<bool> {
@@ -368,5 +406,5 @@ macro_rules! on_both_runtimes {
     };
 }
 
-on_both_runtimes!(lost_update write_skew read_skew dirty_cache double_claim unique_race upgrade_deadlock lost_lease
+on_both_runtimes!(lost_update write_skew read_skew dirty_cache double_claim unique_race upgrade_deadlock no_timeout lost_lease
     a_schedule_replays_exactly two_runs_give_the_same_verdict as_many_schedules_as_of_the_statements);
