@@ -57,7 +57,10 @@ fn does(loss: &Loss, is_copied: bool) -> String {
         LossKind::Table => format!("drops the table {object}"),
         LossKind::Column | LossKind::Key => format!("drops {object}"),
         LossKind::Merged => format!("makes one value of several of {object}"),
-        LossKind::Recomputed => format!("recomputes the values of {object}"),
+        LossKind::Recomputed { beyond: None } => format!("recomputes the values of {object}"),
+        LossKind::Recomputed { beyond: Some(beyond) } => {
+            format!("recomputes the values of {object}, and rounds integers that are beyond 64 bits then ({beyond})")
+        }
         LossKind::Fractions { .. } => format!("drops the fractions of a second of {object}"),
         kind if kind.is_all_rows() => format!("empties {object}"),
         LossKind::Rows { gone, of } => format!("loses {gone} of {of} rows of {object}"),
@@ -109,7 +112,7 @@ fn explanation(diagnosis: &LossDiagnosis<'_>) -> Explanation {
             "the statement names the values, but afterwards nobody can tell which of them a row had",
             "",
         ),
-        (LossKind::Recomputed, _) => Explanation::new(
+        (LossKind::Recomputed { .. }, _) => Explanation::new(
             "undeclared-loss",
             "the old values follow from the new ones, but the app has to read them as they are now",
             "",
@@ -284,6 +287,10 @@ fn safe_rebuild(rebuild: &Rebuild) -> String {
         Format::Plain | Format::Paired => format!(
             "run the file without its runner's transaction, and rebuild {parent} with foreign keys off:\n\
              -- no-transaction\nPRAGMA foreign_keys = OFF;\nBEGIN;\n-- the rebuild\nCOMMIT;\nPRAGMA foreign_keys = ON;"
+        ),
+        _ if !rebuild.can_set_aside => format!(
+            "rebuild {parent} with foreign keys off, which takes effect outside of a transaction only:\n\
+             PRAGMA foreign_keys = OFF;\nBEGIN;\n-- the rebuild\nCOMMIT;\nPRAGMA foreign_keys = ON;"
         ),
         _ => format!(
             "set the rows of {child} aside while {parent} is rebuilt:\n\

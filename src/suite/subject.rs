@@ -11,13 +11,13 @@ use once_cell::sync::OnceCell;
 use rusqlite::Connection;
 
 use crate::check::covers;
-use crate::db::{Template, TestDb};
+use crate::db::{Scratch, Template, TestDb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::{Migrations, Runner};
 use crate::suite::diagnosis::accepted_rows;
 use crate::suite::released::{Released, count_at};
 use crate::suite::rows::RowPlan;
-use crate::suite::targeted::{children_of_the_gone, targeted_rows};
+use crate::suite::targeted::{accepted_rows_of_their_own, children_of_the_gone, targeted_rows};
 use crate::suite::versions::{
     Carried, FilledVersions, ReleaseDatabase, UpgradeRun, UpgradeStep, VersionedDatabases, read_release_databases,
     with_recorded_steps,
@@ -193,33 +193,50 @@ impl FurtherSteps {
         if !is_last_of_its_index(generated, at) {
             return Ok(further);
         }
-        let with_rows = |database| -> Result<Vec<UpgradeStep>> {
+        let with_rows = |database: Scratch| -> Result<Vec<UpgradeStep>> {
             let Some(Carried { before, database, since }) = step.carried(databases, database)? else {
                 return Ok(Vec::new());
             };
             UpgradeStep::on(databases, step.index, (&before, Some(database)), &since).map(|(steps, _)| steps)
         };
-        let mut targeted = Vec::new();
-        if let Some((_, source)) = step.source() {
-            let rows = targeted_rows(databases, step, source)?;
-            further.unmet = rows.unmet.into_iter().map(|it| UnmetStatement::of(databases, step, it)).collect();
-            if let Some(database) = rows.database {
-                targeted = with_rows(database)?;
+        let Some(source) = step.source() else { return Ok(further) };
+        let rows = targeted_rows(databases, step, source.1)?;
+        further.unmet = rows.unmet.into_iter().map(|it| UnmetStatement::of(databases, step, it)).collect();
+        let mut targeted = rows.database.map_or_else(|| Ok(Vec::new()), with_rows)?;
+        targeted.extend(with_children(databases, &targeted, step, with_rows)?);
+        if is_refused(generated, at)
+            && let Some(accepted) = accepted_rows_of_their_own(databases, step, source)?
+        {
+            let rows = targeted_rows(databases, step, &accepted.state)?;
+            let mut steps = rows.database.map_or_else(|| Ok(Vec::new()), with_rows)?;
+            let plain = with_rows(accepted.database)?;
+            if let Some(last) = plain.last() {
+                steps.extend(with_children(databases, &steps, last, with_rows)?);
             }
-        }
-        // Rows for a NOT EXISTS may keep a statement from taking keys away: the rows without them are tried too.
-        let last = targeted.last().filter(|last| last.after.is_some()).cloned();
-        for step in last.iter().chain([step]) {
-            if let Some(source) = step.source()
-                && let Some(database) = children_of_the_gone(databases, step, source)?
-            {
-                targeted.extend(with_rows(database)?);
-                break;
-            }
+            targeted.extend(plain.into_iter().chain(steps));
         }
         further.steps.extend(targeted.into_iter().map(|step| (step, RowOrigin::Statements)));
         Ok(further)
     }
+}
+
+/// Runs a step with children of what it takes away, in the last of these databases that it accepts or else in its own. Rows for
+/// a NOT EXISTS may keep a statement from taking keys away: that is why the rows without them are tried too.
+fn with_children(
+    databases: &VersionedDatabases,
+    targeted: &[UpgradeStep],
+    step: &UpgradeStep,
+    with_rows: impl Fn(Scratch) -> Result<Vec<UpgradeStep>>,
+) -> Result<Vec<UpgradeStep>> {
+    let last = targeted.last().filter(|last| last.after.is_some());
+    for step in last.into_iter().chain([step]) {
+        if let Some(source) = step.source()
+            && let Some(database) = children_of_the_gone(databases, step, source)?
+        {
+            return with_rows(database);
+        }
+    }
+    Ok(Vec::new())
 }
 
 impl UnmetStatement {
@@ -234,6 +251,11 @@ impl UnmetStatement {
 /// Returns true if the step is not followed by the same one without the rows that it refused.
 fn is_last_of_its_index(steps: &[UpgradeStep], at: usize) -> bool {
     steps.get(at + 1).is_none_or(|next| next.index != steps[at].index)
+}
+
+/// Returns true if the step refuses rows. It is the last one of its index.
+fn is_refused(steps: &[UpgradeStep], at: usize) -> bool {
+    steps[at].after.is_none() || at.checked_sub(1).is_some_and(|last| steps[last].index == steps[at].index)
 }
 
 /// The options, as the methods of `Suite` set them.

@@ -5,6 +5,7 @@ mod applying;
 mod concurrent;
 mod files;
 mod integrity;
+mod judged;
 pub(crate) mod lints;
 mod newer;
 mod reverting;

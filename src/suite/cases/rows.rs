@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::integrity::{all_orphans, references_after};
+use super::judged::{JudgedStep, untested, without_hasty_ones};
 use crate::check::{Finding, Findings, Level};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Schema;
@@ -98,9 +99,16 @@ pub(crate) fn every_row_survives(
     };
     let mut known: Vec<(usize, Loss)> = Vec::new();
     let mut for_review: Vec<(usize, Loss, Finding)> = Vec::new();
-    for (step, origin) in subject.steps(databases)? {
+    let steps = subject.steps(databases)?;
+    untested(databases, &steps)?.into_iter().for_each(|finding| review.push(finding));
+    let mut judged = Vec::new();
+    for (step, origin) in steps {
         let Some(after) = &step.after else { continue };
-        for loss in losses(databases, step, after)? {
+        judged.push(JudgedStep { step, origin, losses: losses(databases, step, after)? });
+    }
+    without_hasty_ones(databases, &mut judged)?;
+    for JudgedStep { step, origin, losses } in judged {
+        for loss in losses {
             // A database of the field shows each of its losses.
             let is_release = matches!(origin, RowOrigin::Release(_));
             if !is_release && known.iter().any(|(index, known)| *index == step.index && known.is_like(&loss)) {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rusqlite::Connection;
 
 use super::merge::DeletedParents;
-use super::refusal::Rebuild;
+use super::rebuild::Rebuild;
 use super::shrink::{ShrinkBudget, Shrinkable};
 use crate::check::Level;
 use crate::db::Scratch;
@@ -44,7 +44,7 @@ impl<'a> LossDiagnosis<'a> {
         let blame = blame(databases, step, loss, (&migration, &effects));
         let rebuild = blame.as_ref().and_then(|blame| match &blame.mechanism {
             Mechanism::ForeignKeyActions { parent, .. } => {
-                Some(Rebuild::of(databases, step.index, parent, &loss.table))
+                Some(Rebuild::of(databases, step, (parent, &loss.table), &step.before.image))
             }
             _ => None,
         });
@@ -371,7 +371,7 @@ fn observed(connection: &Connection, table: &str, loss: &Loss) -> Option<String>
             | LossKind::Moved { .. }
             | LossKind::Renumbered
             | LossKind::Merged
-            | LossKind::Recomputed
+            | LossKind::Recomputed { .. }
             | LossKind::Fractions { .. },
             Some(column),
         ) => {

@@ -8,6 +8,7 @@ mod interrupted;
 mod loss;
 mod merge;
 mod orphans;
+mod rebuild;
 mod refusal;
 mod shrink;
 
@@ -18,5 +19,6 @@ pub(crate) use interrupted::{Interrupted, StopPoints, interrupted};
 pub(crate) use loss::{LossDiagnosis, Mechanism, losses, losses_of_down};
 pub(crate) use merge::DeletedParents;
 pub(crate) use orphans::{Orphans, is_orphan, orphans};
-pub(crate) use refusal::{MigrationRefusal, Rebuild};
+pub(crate) use rebuild::Rebuild;
+pub(crate) use refusal::MigrationRefusal;
 pub(crate) use shrink::ShrinkBudget;

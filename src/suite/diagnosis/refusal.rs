@@ -1,11 +1,11 @@
-//! A migration that refuses rows which the version before it accepts, and the rebuild of a table that others refer to.
+//! A migration that refuses rows which the version before it accepts.
 
 use super::adversarial_rows::RefusedRows;
+use super::rebuild::Rebuild;
 use super::shrink::{ShrinkBudget, Shrinkable};
-use crate::db::Scratch;
+use crate::db::{Image, Scratch};
 use crate::error::{Error, Result};
-use crate::migrations::{Format, Migration};
-use crate::sql::Name;
+use crate::migrations::Migration;
 use crate::suite::statements::{Effect, Renames, renamed_before_drop};
 use crate::suite::versions::{UpgradeStep, VersionedDatabases, refused_object};
 
@@ -41,20 +41,25 @@ impl<'a> MigrationRefusal<'a> {
         let table = object.split('.').next().unwrap_or_default();
         let schema = &step.before.schema;
         let shrinkable = Shrinkable { workshop: databases.workshop, image, schema, table };
+        let smallest = shrinkable.smallest(budget, &mut fails)?;
         Ok(MigrationRefusal {
             migration: databases.migration(step.index),
             version_before: databases.version(step.index),
             object,
             error,
-            rebuild: refused_rebuild(databases, step, error),
-            smallest_data: shrinkable.smallest_data(budget, &mut fails)?,
+            rebuild: refused_rebuild(databases, step, (error, &smallest.image)),
+            smallest_data: smallest.inserts,
         })
     }
 }
 
 /// Finds the table that the migration drops to rebuild it while the rows of another one refer to it. Foreign keys refuse
 /// that at once or at the COMMIT, since rows that come with a rename do not count as parents.
-fn refused_rebuild(databases: &VersionedDatabases, step: &UpgradeStep, error: &Error) -> Option<Rebuild> {
+fn refused_rebuild(
+    databases: &VersionedDatabases,
+    step: &UpgradeStep,
+    (error, rows): (&Error, &Image),
+) -> Option<Rebuild> {
     /// SQLITE_CONSTRAINT_FOREIGNKEY, and SQLITE_CONSTRAINT_TRIGGER, which ON DELETE RESTRICT is:
     /// https://www.sqlite.org/rescode.html
     const FOREIGN_KEY: [i32; 2] = [787, 1811];
@@ -73,42 +78,8 @@ fn refused_rebuild(databases: &VersionedDatabases, step: &UpgradeStep, error: &E
                 child.name != parent.name && child.foreign_keys.iter().any(|key| key.parent == parent.name)
             });
             let child = child.filter(|_| renames.is_recreated(&parent.name))?;
-            Some(Rebuild::of(databases, step.index, dropped, &child.name))
+            Some(Rebuild::of(databases, step, (dropped, &child.name), rows))
         }
         _ => None,
     })
-}
-
-/// A table that a migration drops while the rows of `child` refer to it.
-pub(crate) struct Rebuild {
-    /// The name by which it is dropped.
-    pub(crate) dropped: Name,
-    /// The name that it had before the migration renamed it to be dropped.
-    pub(crate) renamed_from: Option<Name>,
-    pub(crate) child: Name,
-    /// The name that the new table has until it is renamed to `child`.
-    pub(crate) temporary_name: Option<Name>,
-    pub(crate) format: Format,
-}
-
-impl Rebuild {
-    pub(crate) fn of(databases: &VersionedDatabases, step: usize, dropped: &str, child: &str) -> Rebuild {
-        let effects = databases.effects(step);
-        let temporary_name = effects.iter().find_map(|effect| match &effect.effect {
-            Effect::RenameTable { table, to } if to == child => Some(table.clone()),
-            _ => None,
-        });
-        Rebuild {
-            dropped: Name::from(dropped),
-            renamed_from: renamed_before_drop(effects, dropped).cloned(),
-            child: Name::from(child),
-            temporary_name,
-            format: databases.history.format(),
-        }
-    }
-
-    /// Returns true if the new table refers to itself.
-    pub(crate) fn is_of_itself(&self) -> bool {
-        self.dropped == self.child
-    }
 }

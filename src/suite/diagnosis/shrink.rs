@@ -43,6 +43,12 @@ pub(crate) struct Shrinkable<'a> {
     pub(crate) table: &'a str,
 }
 
+/// What is left of the rows.
+pub(crate) struct SmallestData {
+    pub(crate) inserts: String,
+    pub(crate) image: Image,
+}
+
 impl Shrinkable<'_> {
     /// Takes rows and values away as long as `fails` holds, and returns what is left as INSERTs.
     pub(crate) fn smallest_data(
@@ -50,6 +56,15 @@ impl Shrinkable<'_> {
         budget: &ShrinkBudget,
         fails: &mut dyn FnMut(Scratch) -> bool,
     ) -> Result<String> {
+        self.smallest(budget, fails).map(|smallest| smallest.inserts)
+    }
+
+    /// Like `smallest_data`, with the database.
+    pub(crate) fn smallest(
+        &self,
+        budget: &ShrinkBudget,
+        fails: &mut dyn FnMut(Scratch) -> bool,
+    ) -> Result<SmallestData> {
         let database = self.workshop.over(self.image.clone())?;
         let schema = self.schema;
         let enforces = number(&database, "PRAGMA foreign_keys") != 0;
@@ -74,7 +89,8 @@ impl Shrinkable<'_> {
             shrinker.simplify_values(table)?;
         }
         budget.left.set(budget.left.get() - (work - shrinker.work));
-        inserts(&shrinker.database, schema).map_err(|error| Error::sqlite("read the rows", error))
+        let inserts = inserts(&shrinker.database, schema).map_err(|error| Error::sqlite("read the rows", error))?;
+        Ok(SmallestData { inserts, image: shrinker.database.current_image()? })
     }
 }
 

@@ -367,12 +367,13 @@ impl<'a> TablePair<'_, 'a> {
             })
         });
         // Of two columns that count up, one is a sum of the other too.
-        if let Some(formula) = formula(rows, column).filter(|_| source.is_none()) {
-            return Some(self.loss(LossKind::Recomputed, Some(at), vec![format!("each value is {formula}")]));
+        if let Some((formula, beyond)) = formula(rows, column).filter(|_| source.is_none()) {
+            let examples = vec![format!("each value is {formula}")];
+            return Some(self.loss(LossKind::Recomputed { beyond }, Some(at), examples));
         }
         if self.is_in_another_form(column, &changed) {
             let examples = changed.iter().take(EXAMPLES).map(|pair| change_text(rows.cells(column, pair)));
-            return Some(self.loss(LossKind::Recomputed, Some(at), examples.collect()));
+            return Some(self.loss(LossKind::Recomputed { beyond: None }, Some(at), examples.collect()));
         }
         let to_null = changed.iter().all(|pair| *rows.cells(column, pair).1 == Cell::Null);
         let kind = match source {

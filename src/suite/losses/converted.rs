@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use rusqlite::types::ToSqlOutput;
 
 use super::elsewhere::{RowWithLoss, Wanted};
+use super::for_review::EXTREME;
 use super::matching::{as_key, is_equivalent};
 use super::migrated::Migrated;
 use crate::check::Cell;
@@ -57,6 +58,15 @@ fn is_scaled(wanted: &Wanted<'_, '_>, place: usize) -> bool {
             quotient.is_some_and(|quotient| *factor.get_or_insert(quotient) == quotient)
         }
         (Cell::Integer(0), Cell::Real(is)) => *is == 0.0,
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "a multiple beyond 64 bits is rounded"
+        )]
+        (Cell::Integer(was), Cell::Real(is)) if was.unsigned_abs() >= EXTREME && is.abs() >= i64::MAX as f64 => {
+            let quotient = (is / *was as f64).round() as i64;
+            quotient > 1 && *factor.get_or_insert(quotient) == quotient
+        }
         (Cell::Integer(was), Cell::Real(is)) => {
             #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "checked by the way back")]
             let is_part = |divisor: f64| (is * divisor).round() as i64 == *was && *was as f64 / divisor == *is;

@@ -35,13 +35,19 @@ pub(crate) fn merged(
     (!found.is_empty()).then_some(found)
 }
 
-/// Returns how the numbers of a column follow from the old ones, if the same multiple and the same sum make all of them.
-pub(crate) fn formula(rows: &PairedRows<'_>, column: (usize, usize)) -> Option<String> {
+/// Integers from here on are hardly an app's: JavaScript and JSON readers round them.
+pub(crate) const EXTREME: u64 = 1 << 53;
+
+/// Returns how the numbers of a column follow from the old ones, if the same multiple and the same sum make all of them. Of an
+/// extreme integer this may be beyond 64 bits, where SQLite stores a rounded fraction: such a change is returned too.
+pub(crate) fn formula(rows: &PairedRows<'_>, column: (usize, usize)) -> Option<(String, Option<String>)> {
     let mut numbers: BTreeSet<(i128, i128)> = BTreeSet::new();
+    let mut beyond: Vec<(i64, f64)> = Vec::new();
     for pair in &rows.matching.pairs {
         match rows.cells(column, pair) {
             (Cell::Null, Cell::Null) => {}
             (Cell::Integer(was), Cell::Integer(is)) => drop(numbers.insert((i128::from(*was), i128::from(*is)))),
+            (Cell::Integer(was), Cell::Real(is)) if was.unsigned_abs() >= EXTREME => beyond.push((*was, *is)),
             _ => return None,
         }
     }
@@ -56,7 +62,16 @@ pub(crate) fn formula(rows: &PairedRows<'_>, column: (usize, usize)) -> Option<S
         1.. => format!("{multiple} + {sum}"),
         _ => format!("{multiple} - {}", -sum),
     };
-    (!is_chance && numbers.iter().all(|(was, is)| factor * was + sum == *is)).then_some(text)
+    let result = |was: i128| factor.checked_mul(was).and_then(|product| product.checked_add(sum));
+    #[expect(clippy::cast_precision_loss, reason = "SQLite rounds it too")]
+    let is_rounded = |(was, is): &(i64, f64)| {
+        result(i128::from(*was))
+            .is_some_and(|exact| i64::try_from(exact).is_err() && (exact as f64 / is - 1.0).abs() < 1e-9)
+    };
+    let is_it =
+        !is_chance && numbers.iter().all(|(was, is)| result(*was) == Some(*is)) && beyond.iter().all(is_rounded);
+    let beyond = beyond.first().map(|(was, is)| format!("{was} became {is:e}"));
+    is_it.then_some((text, beyond))
 }
 
 /// Returns true if another column tells the values of this one apart.

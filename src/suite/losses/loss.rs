@@ -32,7 +32,10 @@ pub(crate) enum LossKind {
     /// `changed` of the `of` values have changed.
     Values { changed: usize, of: usize, to_null: bool },
     /// Each number is the same multiple of the old one, and the same sum; or each value is within the same text or object.
-    Recomputed,
+    Recomputed {
+        /// What became of an extreme integer that is beyond 64 bits now.
+        beyond: Option<String>,
+    },
     /// The column has the values of this other column.
     Moved { from: Name },
     /// Different values that statements name are the same one now.
@@ -54,9 +57,10 @@ impl LossKind {
     /// Returns the level of such a loss: most apps mean what is for review, and nobody else can tell.
     pub(crate) fn level(&self) -> Level {
         match self {
-            LossKind::Merged | LossKind::Key | LossKind::Recomputed | LossKind::Fractions { are_stored: false } => {
-                Level::Review
-            }
+            LossKind::Merged
+            | LossKind::Key
+            | LossKind::Recomputed { .. }
+            | LossKind::Fractions { are_stored: false } => Level::Review,
             _ => Level::Error,
         }
     }

@@ -442,7 +442,7 @@ impl<'s> Reading<'_, 's, '_> {
 }
 
 /// Returns the columns that an INSERT writes.
-fn columns_written(target: &Target, table: &Table) -> Vec<Name> {
+pub(super) fn columns_written(target: &Target, table: &Table) -> Vec<Name> {
     let stored = table.columns.iter().filter(|column| column.generated.is_none());
     match target.columns.is_empty() {
         true => stored.map(|column| column.name.clone()).collect(),

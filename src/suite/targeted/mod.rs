@@ -12,10 +12,12 @@
 //! Then `children` refer to the rows that the migration takes away, in whatever way. The rows are added to a copy of the
 //! database before the migration. Whether something is lost is decided by comparing rows, never by this reading of the text.
 
+mod accepted;
 mod children;
 mod conditions;
 mod demands;
 mod links;
+mod narrowed;
 mod pool;
 mod resolve;
 mod rows;
@@ -27,5 +29,6 @@ mod step;
 mod tests;
 mod values;
 
+pub(crate) use accepted::accepted_rows_of_their_own;
 pub(crate) use children::children_of_the_gone;
 pub(crate) use step::{rows_for_down, targeted_rows};

@@ -132,7 +132,7 @@ fn fired(
 }
 
 /// Reads `CREATE VIEW name AS query`.
-fn view_of<'a>(statement: &[Token<'a>]) -> Option<View<'a>> {
+pub(super) fn view_of<'a>(statement: &[Token<'a>]) -> Option<View<'a>> {
     let mut cursor = Cursor::new(statement);
     cursor.take("create");
     while cursor.take("temp") || cursor.take("temporary") {}

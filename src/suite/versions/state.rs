@@ -39,6 +39,11 @@ impl VersionState {
         VersionState { image, rows: OnceCell::new(), ..self.clone() }
     }
 
+    /// Returns the same database with a schema of which its own is one case.
+    pub(crate) fn with_schema(&self, schema: Arc<Schema>) -> VersionState {
+        VersionState { schema, ..self.clone() }
+    }
+
     /// Returns the pages of a table, and its CREATE statement.
     fn place_of(&self, table: &Table) -> Option<(Tree, &str)> {
         let root = self.roots.iter().find(|root| root.name == table.name)?;

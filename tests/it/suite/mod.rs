@@ -1,6 +1,7 @@
 //! The migration suite.
 
 mod answers;
+mod behind_refusals;
 mod code;
 mod cost;
 mod folders;

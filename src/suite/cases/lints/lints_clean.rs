@@ -87,7 +87,7 @@ const FOUND: [&str; 15] = [
 /// | `not-filled` | `every_version_upgrades_with_data` | a table could not be filled |
 /// | `fails-on-data` | `every_version_upgrades_with_data` | the migration fails on rows that the version before it accepts |
 /// | `rebuild-fires-fk-actions` | `every_row_survives` | DROP TABLE of a parent deletes the rows that refer to it, or sets their references to NULL |
-/// | `not-tried` | `every_row_survives` | for review: no row could be made for a condition or a LIMIT of a migration |
+/// | `not-tried` | `every_row_survives` | for review: no row could be made for a condition or a LIMIT of a migration, or a migration refuses all rows of a table |
 /// | `not-tried` | `lints_clean`, with [`Suite::released_statements`] | for review: a statement of the last release fails at all versions |
 /// | `not-tried` | `lints_clean`, with [`Suite::answers`] | for review: a query returns no rows before any migration |
 /// | `not-tried` | `failure_leaves_the_previous_version`, `concurrent_upgrades` | for review: of many transactions or orders, some were tried |

@@ -5,6 +5,7 @@
 mod advice_followed;
 mod constraints;
 mod elsewhere;
+mod overflow;
 mod remedies;
 mod replaced;
 mod statements;
