@@ -50,7 +50,7 @@ pub(crate) struct SmallestData {
 }
 
 impl Shrinkable<'_> {
-    /// Takes rows and values away as long as `fails` holds, and returns what is left as INSERTs.
+    /// Takes rows and values away, and makes values plain, as long as `fails` holds, and returns what is left as INSERTs.
     pub(crate) fn smallest_data(
         &self,
         budget: &ShrinkBudget,
@@ -173,6 +173,11 @@ impl Shrinker<'_> {
         for column in &columns {
             if has(self, &format!("length({column}) > {LONG}")) {
                 self.attempt(&format!("UPDATE {name} SET {column} = substr({column}, 1, {LONG})"))?;
+            }
+            // A word is read at once, where control characters and other scripts seem to be the cause.
+            let is_odd = format!("typeof({column}) = 'text' AND {column} GLOB '*[^ -~]*'");
+            if has(self, &is_odd) {
+                self.attempt(&format!("UPDATE {name} SET {column} = 'word' WHERE {is_odd}"))?;
             }
         }
         Ok(())
