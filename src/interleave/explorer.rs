@@ -16,6 +16,9 @@
 //!   app's own busy handler is recognized by SQLite's second request for the same lock.
 //! - **Refusals are read from the operations on the disk**, not from error codes, which the app may hide: a write lock that
 //!   is released at once is `SQLITE_BUSY_SNAPSHOT`.
+//! - **A remedy waits as the app does.** To try `BEGIN IMMEDIATE` without changing the code, the scheduler keeps the write lock for
+//!   the task. Another one that wants it asks the busy handler of its own connection, which SQLite hands to the VFS; if that does
+//!   not wait, the statement fails. A busy timeout is set on all connections only where the remedy is not enough without one.
 //! - **No invariant is needed.** State and results must equal those of a serial order of the tasks, which may leave out a
 //!   task that failed. Each serial order is run first, one of them twice: what is not deterministic cannot be compared.
 //! - **A path for each task.** Each task has its own view of the copy, with a gate and a trace hook of its own. They say whose a

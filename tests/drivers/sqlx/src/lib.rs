@@ -93,6 +93,17 @@ mod tests {
         SqliteConnectOptions::from_str(&db.url()).unwrap().connect().await.unwrap()
     }
 
+    /// Statements run on threads of sqlx, whose stacks have no line of the app.
+    #[tokio::test]
+    async fn no_line_of_the_app_is_promised() {
+        let db = READ.in_memory();
+        let mut connection = open(&db).await;
+        let recorder = db.recorder();
+        sqlx::query("SELECT id FROM notes WHERE body = 'tea'").fetch_all(&mut connection).await.unwrap();
+        let error = recorder.stop().try_assert_no_scan().map(drop).unwrap_err().to_string();
+        assert!(error.contains("CREATE INDEX") && !error.contains("RUST_BACKTRACE"), "{error}");
+    }
+
     #[tokio::test]
     async fn sqlx_and_the_test_share_one_database() {
         for db in [READ.in_memory(), READ.on_disk()] {
