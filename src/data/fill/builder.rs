@@ -190,8 +190,9 @@ impl Fill {
     ///     .set_on("ada", "email", "ada@example.com")
     ///     .insert(&db);
     ///
+    /// let ada: i64 = filled.id("ada");
     /// let sql = "SELECT id FROM users WHERE email = 'ada@example.com'";
-    /// assert_eq!(db.query_row(sql, [], |row| row.get(0)), Ok(filled.id("ada")));
+    /// assert_eq!(db.query_row(sql, [], |row| row.get(0)), Ok(ada));
     /// assert_eq!(filled.rows("users"), 3);
     /// ```
     pub fn set_on(mut self, label: &str, column: &str, value: impl ToSql) -> Fill {
