@@ -30,16 +30,21 @@ struct Process {
     folder: TempDir,
 }
 
+/// Takes the variables away that a process would inherit from the test that runs it.
+fn forget_this_run(command: &mut Command) {
+    for name in std::env::vars_os().map(|(name, _)| name) {
+        if name.to_str().is_some_and(|name| name.starts_with("NEXTEST") || name.starts_with("SQLITMUS_")) {
+            command.env_remove(name);
+        }
+    }
+}
+
 impl Process {
     fn new(test: &str) -> Process {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", &format!("child::{test}"), "--nocapture"]);
-        for name in std::env::vars_os().map(|(name, _)| name) {
-            if name.to_str().is_some_and(|name| name.starts_with("NEXTEST") || name.starts_with("SQLITMUS_")) {
-                command.env_remove(name);
-            }
-        }
+        forget_this_run(&mut command);
         let temporary = folder.path().join("tmp");
         std::fs::create_dir(&temporary).unwrap();
         command.env(child::ROLE, folder.path());
@@ -103,6 +108,7 @@ fn rows(file: &Path) -> Vec<i64> {
 fn a_test_that_passes_with_findings_for_review_says_so() {
     let captured = |test: &str| {
         let mut command = Command::new(std::env::current_exe().unwrap());
+        forget_this_run(&mut command);
         text(&command.args(["--exact", test]).output().unwrap())
     };
     let test = "child::reviewed::every_row_survives";
