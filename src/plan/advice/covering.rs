@@ -64,7 +64,7 @@ impl Search<'_> {
     }
 }
 
-/// Returns the columns of a table that a statement reads itself, without its triggers.
+/// Returns the columns of a table that a statement reads.
 fn columns_read(plan: &Plan, table: &Name) -> Option<Vec<Name>> {
     let mut copy = plan.surroundings().empty_copy().ok()?;
     // Registers stubs for functions and collations of the app.
