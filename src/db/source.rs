@@ -79,7 +79,14 @@ impl Source {
             Source::Embedded(files) => Some((files.as_ptr().addr(), "Template::embedded(..)".to_owned())),
             Source::With(migrate) => Some((migrate as usize, "Template::migrate_with(..)".to_owned())),
             Source::Path(migrate) => Some((migrate as usize, "Template::migrate_path(..)".to_owned())),
-            Source::Empty | Source::To(_) => None,
+            Source::To(AppRunner { up: Steps::Connection(up), .. }) => {
+                Some((up as usize, "Template::migrate_to(..)".to_owned()))
+            }
+            Source::To(AppRunner { up: Steps::Path(up), .. }) => {
+                Some((up as usize, "Template::migrate_path_to(..)".to_owned()))
+            }
+            // It is built in no time.
+            Source::Empty => None,
         }
     }
 

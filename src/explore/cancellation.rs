@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::trace::{Listener, Start};
+use crate::trace::{Listener, Start, Started};
 
 /// Drops a future while one of its statements runs: what it waits for happens, and it never gets to know.
 #[derive(Debug)]
@@ -97,17 +97,11 @@ impl Cancellation {
 }
 
 impl Listener for Cancellation {
-    fn starts(
-        &self,
-        _connection: usize,
-        text: &dyn Fn() -> String,
-        _in_transaction: bool,
-        _waits: &dyn Fn() -> bool,
-    ) -> Start {
+    fn starts(&self, statement: &Started<'_>) -> Start {
         let mut state = self.lock();
         state.statements += 1;
         if state.at == Some(state.statements) {
-            state.cancelled_at = Some(text());
+            state.cancelled_at = Some((statement.text)());
             let waker = state.waker.take();
             drop(state);
             waker.into_iter().for_each(Waker::wake);

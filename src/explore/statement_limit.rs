@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::error::Error;
 use crate::report::count;
 use crate::sql::keyword;
-use crate::trace::{Listener, Start};
+use crate::trace::{Listener, Start, Started};
 
 /// The number of times in a row that a run may begin a transaction within another one, which fails each time.
 const MAX_VAIN_BEGINS: u64 = 10;
@@ -89,21 +89,15 @@ impl State {
 }
 
 impl Listener for StatementLimit {
-    fn starts(
-        &self,
-        _connection: usize,
-        text: &dyn Fn() -> String,
-        in_transaction: bool,
-        _waits: &dyn Fn() -> bool,
-    ) -> Start {
+    fn starts(&self, statement: &Started<'_>) -> Start {
         let mut state = self.lock();
         state.statements += 1;
         let over = state.statements.saturating_sub(self.most);
         // The text of a statement costs more than many a statement.
         let is_close = state.statements + FURTHER > self.most && self.most < u64::MAX;
-        let is_in_vain = self.most < u64::MAX && in_transaction && keyword(&text()) == "BEGIN";
+        let is_in_vain = self.most < u64::MAX && statement.in_transaction && keyword(&(statement.text)()) == "BEGIN";
         if is_close || is_in_vain {
-            *state.last.entry(text()).or_default() += 1;
+            *state.last.entry((statement.text)()).or_default() += 1;
         }
         state.vain_begins = if is_in_vain { state.vain_begins + 1 } else { 0 };
         state.is_exceeded |= over > 0 || state.vain_begins > MAX_VAIN_BEGINS;

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::explore::{Cancellation, Files, StatementLimit, replay_note};
 use crate::order::Order as _;
 use crate::sim::{Disk, Op, Refused, Watch, WriteLocks, allocator};
-use crate::trace::{Capture, Listener, Start};
+use crate::trace::{Capture, Listener, Start, Started};
 
 /// A fault that has happened.
 #[derive(Clone, Default)]
@@ -275,15 +275,9 @@ impl Watch for FaultInjector {
 }
 
 impl Listener for FaultInjector {
-    fn starts(
-        &self,
-        connection: usize,
-        text: &dyn Fn() -> String,
-        in_transaction: bool,
-        waits: &dyn Fn() -> bool,
-    ) -> Start {
+    fn starts(&self, statement: &Started<'_>) -> Start {
         if let Some(cancellation) = &self.cancellation {
-            cancellation.starts(connection, text, in_transaction, waits);
+            cancellation.starts(statement);
         }
         if self.fault.is_none() {
             let steps = self.steps.load(Ordering::Relaxed);
@@ -293,7 +287,8 @@ impl Listener for FaultInjector {
         if has_happened {
             self.note_files_then();
         }
-        let start = self.limit.starts(connection, text, in_transaction && has_happened, waits);
+        let in_transaction = statement.in_transaction && has_happened;
+        let start = self.limit.starts(&Started { in_transaction, ..*statement });
         if self.armed.load(Ordering::Relaxed) && self.limit.is_exceeded() {
             self.armed.store(false, Ordering::Relaxed);
             if self.fault.is_some_and(|fault| fault.kind.goes_on()) {

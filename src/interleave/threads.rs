@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{SeededRandom, outcome_of};
 use crate::sim::{Op, Refused, Watch};
 use crate::sql::{Setting, keyword, setting};
-use crate::trace::{Listener, ListenerGuard, Start, TracedDatabase, is_thread_of_sqlx};
+use crate::trace::{Listener, ListenerGuard, Start, Started, TracedDatabase, is_thread_of_sqlx};
 
 /// The number of times in a row after which a task that reads the same waits in vain: nothing else runs before it ends.
 const MAX_SAME_READS: u64 = 2000;
@@ -158,14 +158,8 @@ struct TaskEyes {
 }
 
 impl Listener for TaskEyes {
-    fn starts(
-        &self,
-        connection: usize,
-        text: &dyn Fn() -> String,
-        in_transaction: bool,
-        waits: &dyn Fn() -> bool,
-    ) -> Start {
-        let goes_on = self.statement_starts(connection, text, in_transaction, waits);
+    fn starts(&self, statement: &Started<'_>) -> Start {
+        let goes_on = self.statement_starts(statement);
         match self.scheduler.options.with_timeout {
             // A hook cannot make it return SQLITE_BUSY.
             _ if !goes_on => Start::IsInterrupted,
@@ -199,13 +193,8 @@ impl Listener for TaskEyes {
 
 impl TaskEyes {
     /// Returns false if the statement begins a transaction that cannot have the lock which it is to have from the beginning.
-    fn statement_starts(
-        &self,
-        connection: usize,
-        text: &dyn Fn() -> String,
-        in_transaction: bool,
-        waits: &dyn Fn() -> bool,
-    ) -> bool {
+    fn statement_starts(&self, statement: &Started<'_>) -> bool {
+        let Started { connection, in_transaction, text, waits } = *statement;
         let scheduler = &*self.scheduler;
         scheduler.pulse.fetch_add(1, Ordering::Relaxed);
         let mut state = scheduler.enter(self.task);

@@ -80,11 +80,15 @@ pub(super) fn scans(plan: &Plan, tables: &[&str], remedies: &Remedies, is_flagge
     })
 }
 
-/// Returns true if a statement has a LIKE with a text that begins with a wildcard.
+/// Returns true if a statement looks for texts by a LIKE whose pattern begins with a wildcard, and does not leave them out.
 fn looks_within_texts(sql: &str) -> bool {
-    tokens(sql)
-        .windows(2)
-        .any(|two| two[0].is("like") && two[1].kind == TokenKind::Text && two[1].text.starts_with("'%"))
+    let tokens = tokens(sql);
+    let is_pattern = |at: usize| {
+        let Some(pattern) = tokens.get(at).filter(|token| token.kind == TokenKind::Text) else { return false };
+        let is_built = tokens.get(at + 1).is_some_and(|token| token.is_symbol("||"));
+        pattern.text.starts_with("'%") && (pattern.text != "'%'" || is_built)
+    };
+    (1..tokens.len()).any(|at| tokens[at].is("like") && !tokens[at - 1].is("not") && is_pattern(at + 1))
 }
 
 const WITHIN_TEXTS: &str = "no index finds what stands within a text, LIKE '%..': an FTS5 table with tokenize = 'trigram' does, from three characters on";

@@ -151,20 +151,25 @@ impl Drop for ListedCapture {
 /// Is called for the statements of the connections to a database, on whatever thread, while they run. It may block that
 /// thread.
 pub(crate) trait Listener: Send + Sync {
-    /// A statement of the app starts on a connection, within a transaction or outside of one. `text` returns its SQL with the
-    /// bound values. Connections are counted as they are opened. `waits` waits as the connection would for a lock, if it does, and
-    /// returns true if it would try again.
-    fn starts(
-        &self,
-        connection: usize,
-        text: &dyn Fn() -> String,
-        in_transaction: bool,
-        waits: &dyn Fn() -> bool,
-    ) -> Start;
+    /// A statement of the app starts.
+    fn starts(&self, statement: &Started<'_>) -> Start;
     /// A statement has run to its end, or is about to be reset. A transaction is open after it, or not.
     fn ends(&self, _in_transaction: bool) {}
     /// A connection that was opened since is closed within a transaction, which is rolled back.
     fn leaves_open(&self) {}
+}
+
+/// A statement that starts.
+#[derive(Clone, Copy)]
+pub(crate) struct Started<'a> {
+    /// The number of its connection: they are counted as they are opened.
+    pub(crate) connection: usize,
+    /// True if it starts within a transaction.
+    pub(crate) in_transaction: bool,
+    /// Returns its SQL with the bound values.
+    pub(crate) text: &'a dyn Fn() -> String,
+    /// Waits as the connection would for a lock, if it does, and returns true if it would try again.
+    pub(crate) waits: &'a dyn Fn() -> bool,
 }
 
 /// What a listener does about a statement that starts.

@@ -277,7 +277,8 @@ impl<'a> RowInserter<'a> {
                 if refusal.code == RAISED {
                     refused.triggers = triggers_that_raise(self.context.schema, &refusal.message);
                 }
-                refused.look_at_given(self.context, plan, &self.maker.draft.values);
+                let is_reference = refusal.code == FOREIGN_KEY;
+                refused.look_at_given(self.context, plan, (&self.maker.draft.values, is_reference));
                 return Err(refused.error(error));
             }
             let attempts = &mut self.maker.draft.attempts;

@@ -5,7 +5,7 @@ use rusqlite::params_from_iter;
 use crate::data::constraints::trial::shown_row;
 use crate::data::fill::context::FillContext;
 use crate::data::fill::plan::table_plan::{How, TablePlan};
-use crate::data::values::value_buf::ValueBuf;
+use crate::data::values::value_buf::{ValueBuf, ValueKind};
 use crate::error::{Error, ErrorKind};
 use crate::report::count;
 use crate::schema::references::parent_columns;
@@ -23,7 +23,7 @@ pub(super) struct RefusedRow {
     pub(super) triggers: Vec<String>,
     /// The values that the test gave, as `owner = 77`.
     given: String,
-    /// What says that a given value refers to nothing.
+    /// The remedy for a given value that refers to nothing.
     no_parent: Option<String>,
 }
 
@@ -40,15 +40,21 @@ impl RefusedRow {
         }
     }
 
-    /// Looks at the values that the test gave, which are the same each time that the row is made.
-    pub(super) fn look_at_given(&mut self, context: &FillContext<'_>, plan: &TablePlan, values: &[ValueBuf]) {
+    /// Looks at the values that the test gave, which are the same each time that the row is made. `is_reference` is true if a
+    /// foreign key has refused it.
+    pub(super) fn look_at_given(
+        &mut self,
+        context: &FillContext<'_>,
+        plan: &TablePlan,
+        (values, is_reference): (&[ValueBuf], bool),
+    ) {
         let is_given = |how: &How| matches!(how, How::Fixed(_) | How::With(_));
         let given = plan.columns.iter().zip(values).filter(|(column, _)| is_given(&column.how));
         let (names, values): (Vec<Name>, Vec<ValueBuf>) =
             given.map(|(column, value)| (column.name.clone(), value.clone())).unzip();
         self.given = shown_row(&names, &values);
-        let keys = &context.schema.tables[plan.table].foreign_keys;
-        self.no_parent = keys.iter().find_map(|key| no_parent(context, key, &names, &values));
+        let mut keys = context.schema.tables[plan.table].foreign_keys.iter().filter(|_| is_reference);
+        self.no_parent = keys.find_map(|key| no_parent(context, key, &names, &values));
     }
 
     pub(super) fn error(&self, error: rusqlite::Error) -> Error {
@@ -61,14 +67,14 @@ impl RefusedRow {
         if !triggers.is_empty() {
             failure = failure.evidence("trigger", triggers.join("\n"));
         }
+        let set = format!(".set(\"{table}\", column, value) or .set_with(\"{table}\", column, |row| ..)");
         failure.help(match no_parent {
             Some(no_parent) => no_parent.clone(),
-            None if !given.is_empty() => {
-                format!("each of these rows has what the test gives: {given}; give it what the table accepts")
-            }
-            None => {
-                format!("give a column its value: .set(\"{table}\", column, value) or .set_with(\"{table}\", column, |row| ..)")
-            }
+            None if given.is_empty() => format!("give a column its value: {set}"),
+            None => format!(
+                "each of these rows has what the test gives: {given}; if that is the reason, give what the table accepts, or else \
+                 give another column its value: {set}"
+            ),
         })
     }
 }
@@ -78,6 +84,10 @@ fn no_parent(context: &FillContext<'_>, key: &ForeignKey, names: &[Name], values
     let place = |column: &Name| names.iter().position(|name| name == column);
     let values: Vec<ValueBuf> =
         key.columns.iter().map(|column| Some(values[place(column)?].clone())).collect::<Option<_>>()?;
+    // NULL refers to nothing by itself.
+    if values.iter().any(|value| value.kind() == ValueKind::Null) {
+        return None;
+    }
     let parent = context.schema.table(&key.parent)?;
     let columns = parent_columns(key, parent);
     let equal: Vec<String> = columns.iter().map(|column| format!("{} = ?", plain_name(column))).collect();

@@ -39,7 +39,7 @@ pub(super) struct Handle {
     pub(super) busy_handler: BusyHandler,
 }
 
-/// What SQLite calls to wait for a lock on the file: the busy handler of the connection, whichever it has at that moment.
+/// Waits for a lock on the file as the connection does: its busy handler, whichever it has at that moment.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct BusyHandler {

@@ -1,4 +1,4 @@
-//! What the steps of a migration that refuses rows can tell, and what they cannot.
+//! Compares the steps of a migration that refuses rows: what one of them loses by chance, and what none of them can tell.
 
 use std::collections::BTreeSet;
 
@@ -33,14 +33,14 @@ impl JudgedStep<'_> {
 
 /// Takes back that a column is dropped where hardly a row was left to see its values under another name, and other rows of the
 /// same migration show that they are there.
-pub(super) fn without_hasty_ones(databases: &VersionedDatabases, steps: &mut [JudgedStep<'_>]) -> Result<()> {
+pub(super) fn without_refuted(databases: &VersionedDatabases, steps: &mut [JudgedStep<'_>]) -> Result<()> {
     for at in 0..steps.len() {
         let mut kept = Vec::new();
         for loss in &steps[at].losses {
             let others = || steps.iter().filter(|other| other.step.index == steps[at].step.index);
-            let is_hasty = loss.kind == LossKind::Column && !steps[at].tells(databases, loss)?;
+            let is_by_chance = loss.kind == LossKind::Column && !steps[at].tells(databases, loss)?;
             let mut is_refuted = false;
-            for other in others().filter(|other| is_hasty && !other.finds(loss)) {
+            for other in others().filter(|other| is_by_chance && !other.finds(loss)) {
                 is_refuted |= other.tells(databases, loss)?;
             }
             if !is_refuted {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::integrity::{all_orphans, references_after};
-use super::judged::{JudgedStep, untested, without_hasty_ones};
+use super::judged::{JudgedStep, untested, without_refuted};
 use crate::check::{Finding, Findings, Level};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Schema;
@@ -106,7 +106,7 @@ pub(crate) fn every_row_survives(
         let Some(after) = &step.after else { continue };
         judged.push(JudgedStep { step, origin, losses: losses(databases, step, after)? });
     }
-    without_hasty_ones(databases, &mut judged)?;
+    without_refuted(databases, &mut judged)?;
     for JudgedStep { step, origin, losses } in judged {
         for loss in losses {
             // A database of the field shows each of its losses.

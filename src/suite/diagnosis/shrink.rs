@@ -43,7 +43,7 @@ pub(crate) struct Shrinkable<'a> {
     pub(crate) table: &'a str,
 }
 
-/// What is left of the rows.
+/// The rows that are left.
 pub(crate) struct SmallestData {
     pub(crate) inserts: String,
     pub(crate) image: Image,

@@ -33,7 +33,7 @@ pub(crate) enum LossKind {
     Values { changed: usize, of: usize, to_null: bool },
     /// Each number is the same multiple of the old one, and the same sum; or each value is within the same text or object.
     Recomputed {
-        /// What became of an extreme integer that is beyond 64 bits now.
+        /// An extreme integer that is beyond 64 bits now, and its new value.
         beyond: Option<String>,
     },
     /// The column has the values of this other column.

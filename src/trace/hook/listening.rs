@@ -8,7 +8,7 @@ use rusqlite::ffi;
 
 use crate::own;
 use crate::sim::{allocator, busy_handler};
-use crate::trace::registry::{self, Start};
+use crate::trace::registry::{self, Start, Started};
 
 /// The milliseconds for which a connection waits that is to have a busy timeout.
 const TIMEOUT: c_int = 5000;
@@ -36,7 +36,8 @@ pub(super) unsafe fn tell_listener(
         // SAFETY: as above. The statement runs on this thread.
         let waits = || unsafe { busy_handler(db).waits() };
         called.activity.starts();
-        match called.listener.starts(called.connection, &text, in_transaction, &waits) {
+        let statement = Started { connection: called.connection, in_transaction, text: &text, waits: &waits };
+        match called.listener.starts(&statement) {
             Start::Runs => {}
             // SAFETY: as above. What runs within a statement on its connection, as in a function of the app, may roll back.
             Start::RunsAfterRollback => unsafe {

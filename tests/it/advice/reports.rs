@@ -180,12 +180,20 @@ fn a_text_that_is_looked_for_within_others() {
         "SELECT id FROM people WHERE name LIKE '%' || ?1 || '%'",
         "SELECT id FROM people WHERE name LIKE '%da%'",
         "SELECT id FROM people WHERE code NOT LIKE 'a%' AND name LIKE '%da'",
+        "SELECT count(*) FROM people WHERE (name LIKE '%da%' OR code = ?1)",
+        "SELECT id FROM cards WHERE lower(number) LIKE '%' || lower(?1)",
     ] {
         assert!(says(sql).contains(note), "{sql}");
     }
-    for sql in
-        ["SELECT id FROM people WHERE name LIKE 'da%'", "SELECT '%' LIKE name FROM people", "SELECT name FROM people"]
-    {
+    for sql in [
+        "SELECT id FROM people WHERE name LIKE 'da%'",
+        "SELECT '%' LIKE name FROM people",
+        "SELECT name FROM people",
+        "SELECT id FROM people WHERE name NOT LIKE '%da%'",
+        "SELECT id FROM people WHERE name LIKE '%'",
+        "SELECT id FROM people WHERE name = '%da%'",
+        "SELECT id FROM people WHERE name LIKE ?1",
+    ] {
         assert!(!says(sql).contains(note), "{sql}");
     }
     // It does: the same words, in a full-text table.

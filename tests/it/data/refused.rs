@@ -272,7 +272,31 @@ fn a_value_that_the_test_gives() {
     assert_eq!(there.insert(&database(USERS)).rows("orders"), 1);
 
     let said = orders(Fill::seed(7).rows("users", 1).set("users", "id", "one"));
-    let help = "help: each of these rows has what the test gives: id = 'one'; give it what the table accepts";
+    let help = "help: each of these rows has what the test gives: id = 'one'; if that is the reason, give what the table accepts";
+    assert!(said.contains(help), "{said}");
+}
+
+/// A key that is given is the reason only if a foreign key refuses the row, and no part of it is NULL.
+#[test]
+fn a_key_that_the_test_gives() {
+    const SEATS: &str = "CREATE TABLE rooms(house TEXT, number INT, PRIMARY KEY (house, number));
+        CREATE TABLE shows(id INTEGER PRIMARY KEY);
+        CREATE TABLE seats(id INTEGER PRIMARY KEY, house TEXT, number INT, show INT REFERENCES shows, state TEXT,
+                           FOREIGN KEY (house, number) REFERENCES rooms);";
+    let seats = || Fill::seed(7).rows("rooms", 1).rows("seats", 1).set("seats", "house", "north");
+    let says = |fill: &Fill| refused(&database(SEATS), fill);
+    let said = says(&seats().set("seats", "number", 5));
+    let help =
+        "help: the test gives house = 'north', number = 5, and rooms has no row with house = 'north', number = 5: ";
+    assert!(said.contains(help), "{said}");
+    let said = says(&seats().set("seats", "number", rusqlite::types::Null).set("seats", "show", 9));
+    assert!(said.contains("help: the test gives show = 9, and shows has no row with id = 9: "), "{said}");
+    let connection = database(SEATS);
+    let closed = "PRAGMA foreign_keys = OFF; CREATE TRIGGER closed BEFORE INSERT ON seats
+        WHEN (SELECT count(*) FROM rooms) > 0 BEGIN SELECT raise(ABORT, 'closed'); END;";
+    connection.execute_batch(closed).unwrap();
+    let said = refused(&connection, &seats().set("seats", "number", 5));
+    let help = "help: each of these rows has what the test gives: house = 'north', number = 5; if that is the reason";
     assert!(said.contains(help), "{said}");
 }
 

@@ -33,11 +33,18 @@ static PLAIN: Template = Template::embedded(FILES);
 #[allow(clippy::declare_interior_mutable_const, reason = "that is what is tested")]
 const ANEW: Template = Template::embedded(KEYS);
 
+#[allow(clippy::declare_interior_mutable_const, reason = "that is what is tested")]
+const FOLDER: Template = Template::new("fixtures/shop/migrations");
+
+#[allow(clippy::declare_interior_mutable_const, reason = "that is what is tested")]
+const CODE: Template =
+    Template::migrate_to(1, |db, _| Ok(db.execute_batch("CREATE TABLE t(x); PRAGMA user_version = 1")?));
+
 #[test]
 #[allow(clippy::borrow_interior_mutable_const, reason = "that is what is tested")]
 fn a_template_in_a_const() {
     if folder().is_some() {
-        (0..50).for_each(|_| drop(ANEW.in_memory()));
+        (0..50).for_each(|_| drop((ANEW.in_memory(), FOLDER.in_memory(), CODE.in_memory())));
     }
 }
 
