@@ -48,8 +48,8 @@
 //! # Rows to test with
 //!
 //! [`TestDb::fill`] and [`data::Fill`] insert rows that the schema accepts, with the parents that they need. The same seed gives
-//! the same rows. See [`data`]. `data::rows` and `data::database` are strategies for proptest; [`data::violations`] breaks each
-//! constraint once.
+//! the same rows. See [`data`]. With the feature `property`, `data::rows` and `data::database` are strategies for proptest.
+//! [`data::violations`] breaks each constraint once.
 //!
 //! # Do migrations keep people's data?
 //!
@@ -104,7 +104,7 @@
 //!
 //! # Features
 //!
-//! All but the last two are on by default. A feature that is off leaves its code out: databases and checks alone take a quarter
+//! All but the last three are on by default. A feature that is off leaves its code out: databases and checks alone take a quarter
 //! of the time to compile.
 //!
 //! - `plan`: [`plan`], [`record`] and [`workload`].
@@ -112,7 +112,8 @@
 //! - `suite`: [`suite`]. It turns on `plan` and `data`.
 //! - `whatif`: [`crash`], [`faults`] and [`interleave`], also for the migrations of the suite.
 //! - `snapshots`: the `assert_*_snapshot!` macros, on insta.
-//! - `property`: strategies for proptest. It turns on `data`.
+//! - `property`: strategies for proptest. It turns on `data`. Off by default, because proptest takes as long to compile as a
+//!   quarter of the rest.
 //! - `out-of-memory`: [`faults::Sweep::out_of_memory`] makes each of SQLite's allocations fail. Off by default, because it
 //!   replaces SQLite's allocator in each process of the tests.
 //! - `bundled`: compiles the SQLite that comes with rusqlite. Off by default, so that tests run on the SQLite that the app
