@@ -25,7 +25,6 @@
 //! They use [`Template::new`] with [`Profile::PRODUCTION`](crate::Profile::PRODUCTION). For anything else, write a template and
 //! a fixture of one line, as in the example of the [crate].
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::db::{Template, TestDb};
@@ -99,7 +98,12 @@ fn checked_folder(migrations: &str, db: Result<TestDb>) -> TestDb {
 
 /// Returns the template of a folder, of which there is one in the process.
 fn template(migrations: &'static str) -> &'static Template {
-    static TEMPLATES: Mutex<BTreeMap<&str, &Template>> = Mutex::new(BTreeMap::new());
+    static TEMPLATES: Mutex<Vec<(&str, &Template)>> = Mutex::new(Vec::new());
     let mut templates = TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
-    templates.entry(migrations).or_insert_with(|| Box::leak(Box::new(Template::new(migrations))))
+    if let Some((_, known)) = templates.iter().find(|(folder, _)| *folder == migrations) {
+        return known;
+    }
+    let new = Box::leak(Box::new(Template::new(migrations)));
+    templates.push((migrations, new));
+    new
 }

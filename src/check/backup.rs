@@ -12,6 +12,7 @@ use super::integrity::{failure, failure_of, file_of, integrity_with, shown_value
 use super::state::{self, RowChange, Snapshot, TableDiff, TableSet, header_numbers, schema_entries};
 use crate::db::{percent_encoded, with_suffix};
 use crate::error::Result;
+use crate::order::IntoTree as _;
 use crate::real_file;
 use crate::report::count;
 use crate::schema::entries::SchemaEntry;
@@ -205,7 +206,7 @@ fn differences(source: &Connection, copy: &Connection) -> Result<Vec<Difference>
     let is_same = |(key, entry): &(&(String, String), &SchemaEntry)| {
         entry.kind == "table" && theirs.get(key).is_some_and(|other| other.sql == entry.sql)
     };
-    let same_tables: BTreeSet<&str> = ours.iter().filter(is_same).map(|(_, entry)| entry.name.as_str()).collect();
+    let same_tables: BTreeSet<&str> = ours.iter().filter(is_same).map(|(_, entry)| entry.name.as_str()).into_tree();
     let differing = state::compare(&source, &copy, TableSet::Stored, KEPT_ROWS)?;
     found.extend(differing.iter().filter(|table| same_tables.contains(table.name.as_str())).map(rows_differ));
     Ok(found)

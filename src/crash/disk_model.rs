@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 use super::power_cut::{Survival, Variant};
 use crate::draw::{self, Draw};
 use crate::explore::Files;
-use crate::order::Order as _;
+use crate::order::{IntoTree as _, Order as _};
 use crate::sim::{Blocks, Entry, Event};
 
 /// The size of what a disk writes completely or not at all.
@@ -94,7 +94,7 @@ impl DiskModel {
     pub(super) fn new(files: &Files, drive: Drive) -> DiskModel {
         let inodes = files.iter().map(|(_, bytes)| Inode { synced: bytes.clone(), live: bytes.clone() }).collect();
         let names: BTreeMap<Arc<str>, usize> =
-            files.iter().enumerate().map(|(inode, (name, _))| (Arc::from(name.as_str()), inode)).collect();
+            files.iter().enumerate().map(|(inode, (name, _))| (Arc::from(name.as_str()), inode)).into_tree();
         DiskModel { inodes, synced_names: names.clone(), names, pending: Vec::new(), settled: 0, applied: 0, drive }
     }
 

@@ -1,19 +1,19 @@
 //! Notices templates that are built again and again, which no lint of the compiler finds.
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 
 use super::source::Source;
+use crate::order;
 
 /// Says on the terminal that templates of the same migrations are built again and again.
 pub(super) fn count(source: &Source) {
     /// Enough that it is no chance, and few enough that little time is lost.
     const OFTEN: u32 = 20;
-    static BUILT: Mutex<BTreeMap<usize, u32>> = Mutex::new(BTreeMap::new());
+    static BUILT: Mutex<Vec<(usize, u32)>> = Mutex::new(Vec::new());
     let Some((address, name)) = source.address() else { return };
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    let times = built.entry(address).or_default();
+    let times = order::value_of(&mut built, address);
     *times += 1;
     if *times == OFTEN {
         // Not `eprintln!`, which tests capture: the output of a test that passes is not shown.

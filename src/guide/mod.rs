@@ -48,7 +48,10 @@ pub mod pools {}
 #[doc = include_str!("production_settings.md")]
 pub mod production_settings {}
 #[cfg_attr(feature = "property", doc = include_str!("properties.md"))]
-#[cfg_attr(not(feature = "property"), doc = "Rows are strategies of proptest with the feature `property`, which is off by default.")]
+#[cfg_attr(
+    not(feature = "property"),
+    doc = "Rows are strategies of proptest with the feature `property`, which is off by default."
+)]
 #[doc = include_str!("constraints.md")]
 pub mod properties {}
 #[doc = include_str!("sea_orm.md")]

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use crate::check::shown;
 use crate::db::Address;
 use crate::error::Result;
+use crate::order::IntoTree as _;
 use crate::sql::{Setting, keyword, setting};
 
 /// Rows of the database.
@@ -228,7 +229,7 @@ impl Footprints {
             // Without a rowid, the rows of a table are in the index of its key.
             let rows = cursor.and_then(|cursor| rowids(ops, cursor)).filter(|rows| *is_index || !rows.is_empty());
             let rows = rows.unwrap_or_else(|| vec![None]);
-            let rows = Rows::Some(rows.into_iter().map(|row| (table.clone(), row)).collect());
+            let rows = Rows::Some(rows.into_iter().map(|row| (table.clone(), row)).into_tree());
             footprint.reads.add(&rows);
             let takes_id = |Op(code, [of, ..]): &Op| code == "NewRowid" && Some(*of) == cursor;
             if code == "OpenWrite" && ops.iter().any(takes_id) {

@@ -18,7 +18,7 @@ use super::shifted_ids;
 use crate::check::{Cell, ChangedRow, changes_between};
 use crate::db::Address;
 use crate::error::Result;
-use crate::order::Order as _;
+use crate::order::{IntoTree as _, Order as _};
 use crate::schema::references::parent_columns;
 use crate::schema::{Name, Schema, Table};
 
@@ -47,7 +47,7 @@ impl NewIds {
             let column = table.columns.iter().find(|column| table.is_rowid(&column.name))?;
             Some((table.name.clone(), column.name.clone()))
         };
-        let columns: BTreeMap<Name, Name> = schema.tables.iter().filter_map(rowid).collect();
+        let columns: BTreeMap<Name, Name> = schema.tables.iter().filter_map(rowid).into_tree();
         let mut references = BTreeMap::new();
         for table in &schema.tables {
             for key in &table.foreign_keys {
@@ -71,7 +71,7 @@ impl NewIds {
     ) -> Result<bool> {
         let lines = one.schedule.lines.iter().chain(&other.schedule.lines);
         let tables: BTreeSet<Name> =
-            lines.flat_map(|line| self.footprints.of(&line.text).new_ids.clone()).map(Name::from).collect();
+            lines.flat_map(|line| self.footprints.of(&line.text).new_ids.clone()).map(Name::from).into_tree();
         if tables.is_empty() {
             return Ok(false);
         }

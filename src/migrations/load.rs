@@ -1,6 +1,5 @@
 //! Builds a history from files, as their runner would: its format, the order of the migrations, their scripts.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::atlas;
@@ -112,7 +111,9 @@ impl<'a> Loader<'a> {
             self.check_consecutive(&steps)?;
         }
         self.report_order(&steps);
-        let numbers: BTreeSet<i64> = steps.iter().filter_map(|step| step.version).collect();
+        let mut numbers: Vec<i64> = steps.iter().filter_map(|step| step.version).collect();
+        numbers.order();
+        numbers.dedup();
         let has_numbers = numbers.len() == steps.len();
         let mut migrations = Vec::with_capacity(steps.len());
         for (step, position) in steps.into_iter().zip(1..) {

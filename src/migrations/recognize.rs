@@ -9,7 +9,7 @@ use super::oddity::{Oddity, OddityKind};
 use super::source::File;
 use super::unreadable;
 use crate::error::Result;
-use crate::order::Order as _;
+use crate::order::{IntoTree as _, Order as _};
 
 /// The format of a folder by the names of its files, and the files that are migrations.
 pub(super) struct Recognized {
@@ -199,7 +199,7 @@ impl Folder<'_> {
     /// Leaves out the scripts for other databases, and those for all if there is one for SQLite.
     fn choose_dialect(&mut self) {
         let file = |index: usize| &self.files[index].name;
-        let special: BTreeSet<(String, bool)> = self
+        let special: Vec<(String, bool)> = self
             .scripts
             .iter()
             .filter(|(index, _)| names::dialect(file(*index)) == Some(true))
@@ -207,7 +207,7 @@ impl Folder<'_> {
             .collect();
         let ups = |scripts: &[(usize, Named)]| -> BTreeSet<String> {
             let ups = scripts.iter().filter(|(_, named)| !named.down);
-            ups.map(|(index, _)| names::identity(Format::Plain, file(*index))).collect()
+            ups.map(|(index, _)| names::identity(Format::Plain, file(*index))).into_tree()
         };
         let before = ups(&self.scripts);
         self.scripts.retain(|(index, named)| match names::dialect(file(*index)) {
@@ -215,7 +215,7 @@ impl Folder<'_> {
             None => !special.contains(&(names::identity(Format::Plain, file(*index)), named.down)),
         });
         // What only other databases have cannot be undone either.
-        let gone: BTreeSet<String> = before.difference(&ups(&self.scripts)).cloned().collect();
+        let gone: BTreeSet<String> = before.difference(&ups(&self.scripts)).cloned().into_tree();
         self.scripts.retain(|(index, _)| !gone.contains(&names::identity(Format::Plain, file(*index))));
     }
 
@@ -239,7 +239,7 @@ impl Folder<'_> {
 
     /// Reports the files that look like migrations and are not read.
     fn report_unread(&mut self, format: Format, strays: &[usize]) {
-        let versions: BTreeSet<Option<i64>> = self.scripts.iter().map(|(_, named)| named.version).collect();
+        let versions: Vec<Option<i64>> = self.scripts.iter().map(|(_, named)| named.version).collect();
         let mut unread: Vec<usize> = strays.iter().chain(&self.left_out).copied().collect();
         unread.order();
         // drizzle's journal decides on the files beside it.

@@ -1,6 +1,6 @@
 //! The errors of files that are no history.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::migration::Format;
@@ -137,13 +137,13 @@ pub(super) fn nothing(files: &[File<'_>], folder: Option<&Path>) -> Error {
 
 /// Returns the subfolders that hold migrations, and the one to load: that of SQLite, or the first.
 fn subfolders<'f>(files: &'f [File<'_>]) -> Option<(Vec<&'f str>, &'f str)> {
-    let mut found: BTreeMap<&str, ()> = BTreeMap::new();
+    let mut found: BTreeSet<&str> = BTreeSet::new();
     for (first, rest) in files.iter().filter_map(|file| file.name.split_once('/')) {
         if matches!(names::role(rest), Role::Script(_)) || names::is_in_version(rest) {
-            found.insert(first, ());
+            found.insert(first);
         }
     }
-    let names: Vec<&str> = found.into_keys().collect();
+    let names: Vec<&str> = found.into_iter().collect();
     let best = names.iter().find(|name| names::is_dialect(name) == Some(true)).or(names.first()).copied()?;
     Some((names, best))
 }

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use super::catalog::Catalog;
+use crate::order::IntoTree as _;
 use crate::sql::quote_identifier;
 
 /// An instruction.
@@ -195,7 +196,7 @@ pub(crate) fn count_table_rows(connection: &Connection) -> rusqlite::Result<Tabl
         let count: i64 = connection.query_row(&sql, [], |row| row.get(0))?;
         Ok((name, count.unsigned_abs()))
     };
-    names.map(count).collect()
+    names.map(count).try_into_tree()
 }
 
 /// The rows that a statement reads or deletes within single instructions: `count(*)` of a whole table, and `DELETE` without

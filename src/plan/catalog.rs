@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use rusqlite::Connection;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::order::IntoTree as _;
 use crate::schema::entries::{SchemaEntry, is_internal};
 use crate::schema::schema_copy::{SchemaCopy, Triggers};
 use crate::schema::{StatisticsRows, VirtualTable};
@@ -104,7 +105,7 @@ impl Catalog {
         let is_writing = ["delete", "update", "replace", "insert"];
         let is_writing = tokens(sql).iter().any(|token| is_writing.iter().any(|word| token.is(word)));
         let relations = self.objects.iter().filter(|object| object.kind == "table" || object.kind == "view");
-        let known: BTreeSet<&Name> = relations.clone().map(|object| &object.name).collect();
+        let known: BTreeSet<&Name> = relations.clone().map(|object| &object.name).into_tree();
         let relations: Vec<&Arc<Object>> = relations.collect();
         let children = relations.iter().filter(|child| child.kind == "table" && reads_child(&child.name));
         let children: Vec<&&Arc<Object>> = children.collect();

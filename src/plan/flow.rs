@@ -9,7 +9,7 @@
 
 use std::cell::OnceCell;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::bytecode::{Op, Program};
 
@@ -19,7 +19,7 @@ pub(super) struct Flow<'a> {
     ops: &'a [Op],
     /// The numbers that registers hold from the beginning to the end. SQLite sets them behind everything else, where the
     /// program goes first, and writes to these registers nowhere else.
-    constants: BTreeMap<i64, i64>,
+    constants: Vec<(i64, i64)>,
     /// The registers that say if an outer join has found a row. SQLite sets one to 0 before the search and to 1 on a match,
     /// and tests it after the search, to return a row of NULLs if there was no match. So each row of the left table reaches
     /// the LIMIT behind them, and the paths on which it does not are impossible.
@@ -224,7 +224,7 @@ impl<'a> Flow<'a> {
     }
 
     fn constant(&self, register: i64) -> Option<i64> {
-        self.constants.get(&register).copied()
+        self.constants.iter().find(|(at, _)| *at == register).map(|(_, constant)| *constant)
     }
 
     /// Returns false for a LIMIT below zero, which is no limit.

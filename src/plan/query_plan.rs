@@ -9,6 +9,7 @@ use rusqlite::types::Value;
 
 use super::catalog::Catalog;
 use super::tree::{self, Access, Effect, Node, Step, distinct};
+use crate::order::IntoTree as _;
 use crate::report::{Raw, printable};
 use crate::sql::{Name, tokens};
 
@@ -126,7 +127,7 @@ impl Plan {
 
     /// Returns the [`surroundings`](Plan::surroundings) without children that only foreign keys lead to.
     pub(super) fn surroundings_without(&self, children: &BTreeSet<Name>) -> Catalog {
-        let read: BTreeSet<Name> = self.all().filter_map(|node| node.table.as_deref().map(Name::from)).collect();
+        let read: BTreeSet<Name> = self.all().filter_map(|node| node.table.as_deref().map(Name::from)).into_tree();
         self.catalog.around(&self.sql, |child| read.contains(child) && !children.contains(child))
     }
 

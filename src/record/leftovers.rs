@@ -3,12 +3,10 @@
 //! A setting is left if it has another value than the one with which the connection was set up: by the driver when it was
 //! opened, or else by the profile. SQLite compares the two, so that `OFF`, `0` and `false` are the same.
 
-use std::collections::BTreeMap;
-
 use crate::check::shown;
 use crate::db::Address;
 use crate::error::Result;
-use crate::order::Order as _;
+use crate::order::{self, Order as _};
 use crate::own;
 use crate::sql::{Cursor, same_name, setting, tokens};
 use crate::trace::Query;
@@ -33,26 +31,26 @@ const NOT_LEFT: [&str; 3] = ["defer_foreign_keys", "analysis_limit", "temp_store
 
 /// Returns what `queries` have left behind, in the order in which it was made.
 pub(super) fn find<'q>(queries: &'q [Query], by_drivers: &'q [Query], address: &Address) -> Result<Vec<Leftover<'q>>> {
-    let mut connections: BTreeMap<usize, Left<'q>> = BTreeMap::new();
+    let mut connections: Vec<(usize, Left<'q>)> = Vec::new();
     for query in by_drivers {
-        let left = connections.entry(query.connection()).or_default();
+        let left = order::value_of(&mut connections, query.connection());
         left.is_closed |= query.is_before_close();
         if let Some(set) = setting(query.sql()) {
-            left.set_up.insert(set.name, query);
+            left.set_up.push((set.name, query));
         }
     }
     for query in queries {
-        connections.entry(query.connection()).or_default().take_in(query);
+        order::value_of(&mut connections, query.connection()).take_in(query);
     }
     let mut found = Vec::new();
-    for left in connections.into_values() {
+    for (_, left) in connections {
         // What is in a transaction is lost when its connection is closed. All else is gone then, and nobody gets it.
         found.extend(left.transaction.map(|query| Leftover { kind: LeftoverKind::Transaction, query }));
         if left.is_closed {
             continue;
         }
         for (name, query) in &left.set {
-            if differs(address, name, left.set_up.get(name).copied(), query)? {
+            if differs(address, name, left.set_up_by(name), query)? {
                 found.push(Leftover { kind: LeftoverKind::Setting, query });
             }
         }
@@ -67,9 +65,9 @@ pub(super) fn find<'q>(queries: &'q [Query], by_drivers: &'q [Query], address: &
 struct Left<'q> {
     /// The statement that has begun the transaction which is open.
     transaction: Option<&'q Query>,
-    /// The last statement about each setting, when the connection was set up and later.
-    set_up: BTreeMap<&'static str, &'q Query>,
-    set: BTreeMap<&'static str, &'q Query>,
+    /// The statements about settings when the connection was set up, and the last one about each later.
+    set_up: Vec<(&'static str, &'q Query)>,
+    set: Vec<(&'static str, &'q Query)>,
     made: Vec<Made<'q>>,
     is_closed: bool,
 }
@@ -84,6 +82,10 @@ struct Made<'q> {
 }
 
 impl<'q> Left<'q> {
+    fn set_up_by(&self, name: &str) -> Option<&'q Query> {
+        self.set_up.iter().rev().find(|(known, _)| *known == name).map(|(_, query)| *query)
+    }
+
     fn take_in(&mut self, query: &'q Query) {
         self.is_closed |= query.is_before_close();
         if !query.leaves_transaction() {
@@ -95,7 +97,8 @@ impl<'q> Left<'q> {
             // SQLite ignores it within a transaction.
             let is_ignored = set.name == "foreign_keys" && query.is_in_transaction();
             if !is_ignored && !NOT_LEFT.contains(&set.name) {
-                self.set.insert(set.name, query);
+                self.set.retain(|(name, _)| *name != set.name);
+                self.set.push((set.name, query));
             }
         }
         let rolls_back = query.keyword() == "ROLLBACK" && !query.leaves_transaction();

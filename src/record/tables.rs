@@ -2,6 +2,7 @@
 //! SQLite calls for each table; for scans and repeats, it is explained.
 
 use std::collections::BTreeSet;
+use std::iter;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
@@ -11,7 +12,7 @@ use super::failure::{self, Access, UnknownTable};
 use super::group::{Group, ScanningQuery};
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Refusal, Result};
-use crate::order::Order as _;
+use crate::order::{IntoTree as _, Order as _};
 use crate::plan::{self, Plan, Planner};
 use crate::report::nearest;
 use crate::sql::{self, same_name, tokens};
@@ -28,7 +29,7 @@ pub(super) fn check_access(groups: &[Group<'_>], address: &Address, access: Acce
             continue;
         }
         let tables = if changes_the_schema(query) {
-            BTreeSet::from([SCHEMA.to_owned()])
+            iter::once(SCHEMA.to_owned()).into_tree()
         } else {
             let connection = match &mut connection {
                 Some(connection) => connection,

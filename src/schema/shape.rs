@@ -10,7 +10,7 @@ use super::facts::{
     Column, ForeignKey, ForeignKeyAction, Index, IndexedColumn, IndexedExpr, Key, Schema, Table, TableKind, Trigger,
     View,
 };
-use crate::order::Order as _;
+use crate::order::{IntoTree as _, Order as _};
 use crate::sql::{
     Name, Names, Token, TokenKind, normal, on_one_line, plain_name, quote_identifier, quote_text, same_name, tokens,
     unquoted,
@@ -93,7 +93,7 @@ fn known_names(schema: &Schema) -> BTreeSet<String> {
     });
     let of_views = schema.views.iter().map(|view| view.name.as_str());
     let always = ["rowid", "oid", "_rowid_", "new", "old", "excluded"];
-    of_tables.chain(of_views).chain(always).map(str::to_ascii_lowercase).collect()
+    of_tables.chain(of_views).chain(always).map(str::to_ascii_lowercase).into_tree()
 }
 
 fn table_shape(table: &Table, schema: &Schema, known: &BTreeSet<String>) -> TableShape {

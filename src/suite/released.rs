@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::{Migration, Migrations};
+use crate::order::IntoTree as _;
 
 /// Released versions, as they are named.
 #[derive(Clone, Debug)]
@@ -21,7 +22,7 @@ impl Released {
     pub(crate) fn counts(&self, history: &Migrations, folder: Option<&Path>) -> Result<BTreeSet<usize>> {
         match self {
             Released::Versions(versions) => {
-                versions.iter().map(|version| count_at(history, *version, ".released")).collect()
+                versions.iter().map(|version| count_at(history, *version, ".released")).try_into_tree()
             }
             Released::Tags(pattern) => {
                 let Some(folder) = folder else {
@@ -30,7 +31,7 @@ impl Released {
                 };
                 let trees = Repository { folder }.trees(pattern)?;
                 let counts = trees.iter().map(|names| newest(history, names)).filter(|count| *count > 0);
-                let counts: BTreeSet<usize> = counts.collect();
+                let counts: BTreeSet<usize> = counts.into_tree();
                 if counts.is_empty() {
                     let headline = format!("no tag {pattern} has a migration of {}", folder.display());
                     return Err(Error::new(ErrorKind::History, headline)
@@ -83,10 +84,10 @@ impl Repository<'_> {
         let questions: String = tags.lines().map(|tag| format!("{tag}:./\n")).collect();
         let answers = self.git(&["cat-file", "--batch-check"], &questions)?;
         let trees: BTreeSet<&str> =
-            answers.lines().filter_map(|line| line.split_once(" tree ")).map(|it| it.0).collect();
+            answers.lines().filter_map(|line| line.split_once(" tree ")).map(|it| it.0).into_tree();
         let names = |tree: &&str| {
             let list = self.git(&["ls-tree", "--full-tree", "--name-only", "-z", tree], "")?;
-            Ok(list.split_terminator('\0').map(str::to_owned).collect())
+            Ok(list.split_terminator('\0').map(str::to_owned).into_tree())
         };
         trees.iter().map(names).collect()
     }

@@ -1,13 +1,13 @@
 //! Gathers the statements run on one database for the ledger: each text once, with the values of its first runs.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::sql;
 
 /// The number of runs of a text whose values are kept. SQLite may plan `LIKE ?` differently when it knows them.
-const RUNS_WITH_VALUES: u8 = 4;
+const RUNS_WITH_VALUES: usize = 4;
 /// Longer texts hold a file or the like, and no plan depends on that.
 const LONGEST_WITH_VALUES: usize = 1 << 16;
 /// The number of texts of one normal form that are explained. SQLite may plan their literals differently.
@@ -24,7 +24,7 @@ pub(crate) struct GatheredStatements {
 #[derive(Default)]
 struct GatherState {
     /// The texts that were run, with the number of further runs whose values are wanted.
-    known: BTreeMap<String, u8>,
+    known: HashMap<String, usize>,
     forms: TextsByForm,
 }
 

@@ -18,7 +18,7 @@ static NEXT_NUMBER: AtomicUsize = AtomicUsize::new(1);
 /// The recordings in progress, with the numbers of their databases.
 static CAPTURES: RwLock<Captures> = RwLock::new(Vec::new());
 /// The statements gathered for a ledger, by the number of their database.
-static GATHERED: RwLock<BTreeMap<usize, Arc<GatheredStatements>>> = RwLock::new(BTreeMap::new());
+static GATHERED: RwLock<Vec<(usize, Arc<GatheredStatements>)>> = RwLock::new(Vec::new());
 
 pub(super) type Captures = Vec<(usize, Arc<Capture>)>;
 
@@ -97,7 +97,7 @@ impl ListedDatabase {
         DATABASES.write().unwrap_or_else(PoisonError::into_inner).insert(file.clone(), number);
         let gathered = gathers.then(|| {
             let gathered = Arc::<GatheredStatements>::default();
-            GATHERED.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::clone(&gathered));
+            GATHERED.write().unwrap_or_else(PoisonError::into_inner).push((number, Arc::clone(&gathered)));
             (gathered, Wanted::new(Use::Ledger))
         });
         ListedDatabase { number, file, gathered }
@@ -112,14 +112,15 @@ impl Drop for ListedDatabase {
     fn drop(&mut self) {
         DATABASES.write().unwrap_or_else(PoisonError::into_inner).remove(&self.file);
         if self.gathered.is_some() {
-            GATHERED.write().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+            GATHERED.write().unwrap_or_else(PoisonError::into_inner).retain(|(number, _)| *number != self.number);
         }
     }
 }
 
 /// Calls `f` with what is gathered on a database.
 pub(super) fn with_gathered(number: usize, f: impl FnOnce(&GatheredStatements)) {
-    if let Some(gathered) = GATHERED.read().unwrap_or_else(PoisonError::into_inner).get(&number) {
+    let all = GATHERED.read().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, gathered)) = all.iter().find(|(of, _)| *of == number) {
         f(gathered);
     }
 }

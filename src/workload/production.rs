@@ -1,11 +1,10 @@
 //! The points of the production checklist that a recording shows.
 
-use std::collections::BTreeMap;
-
 use rusqlite::Connection;
 
 use crate::check::{self, Point, Production};
 use crate::error::{Result, or_panic};
+use crate::order;
 use crate::plan::{Node, Plan, try_explain};
 use crate::record::{Queries, Query};
 use crate::report::count;
@@ -127,18 +126,18 @@ impl Transaction {
 
 /// Returns `None` if nothing was written.
 fn batches<R>(queries: &Queries<R>) -> Option<Point> {
-    let mut open: BTreeMap<usize, Transaction> = BTreeMap::new();
-    let mut alone: BTreeMap<String, usize> = BTreeMap::new();
+    let mut open: Vec<(usize, Transaction)> = Vec::new();
+    let mut alone: Vec<(String, usize)> = Vec::new();
     let (mut writes, mut transactions) = (0, 0);
     for query in queries.iter() {
-        let transaction = open.entry(query.connection()).or_default();
+        let transaction = order::value_of(&mut open, query.connection());
         if query.is_about_the_connection() {
             transaction.follow(query);
         } else if is_write(query) {
             writes += 1;
             if !transaction.is_open() {
                 transactions += 1;
-                *alone.entry(query.normalized()).or_default() += 1;
+                *order::value_of(&mut alone, query.normalized()) += 1;
             } else if !transaction.wrote {
                 transactions += 1;
                 transaction.wrote = true;
@@ -164,11 +163,13 @@ fn is_write(query: &Query) -> bool {
 
 /// Returns `None` if nothing ran.
 fn pooling<R>(queries: &Queries<R>) -> Option<Point> {
-    let mut first: BTreeMap<usize, &Query> = BTreeMap::new();
+    let mut first: Vec<&Query> = Vec::new();
     for query in queries.iter() {
-        first.entry(query.connection()).or_insert(query);
+        if first.iter().all(|known| known.connection() != query.connection()) {
+            first.push(query);
+        }
     }
-    let opened = first.values().filter(|query| query.is_on_new_connection()).count();
+    let opened = first.iter().filter(|query| query.is_on_new_connection()).count();
     let seen = format!(
         "{} on {}, {opened} of them opened meanwhile",
         count(queries.len(), "statement"),

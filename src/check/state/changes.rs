@@ -15,6 +15,7 @@ use super::redact::{Redact, Redacting};
 use super::tables::{Snapshot, TableSet};
 use crate::db::TestDb;
 use crate::error::{Error, ErrorKind, Result, or_panic};
+use crate::order::IntoTree as _;
 use crate::own;
 use crate::report::{Raw, nearest, printable};
 use crate::sql::{Name, same_name};
@@ -138,7 +139,7 @@ fn names_of_tables(before: &Connection, after: &Connection) -> Result<BTreeSet<N
         statement.query_map([], |row| row.get::<_, String>(0).map(Name::from))?.collect()
     };
     let read = |connection| names(connection).map_err(|error| Error::sqlite("read the names of tables", error));
-    Ok(read(before)?.into_iter().chain(read(after)?).collect())
+    Ok(read(before)?.into_iter().chain(read(after)?).into_tree())
 }
 
 fn tables(before: &Connection, after: &Connection) -> Result<Vec<TableChanges>> {

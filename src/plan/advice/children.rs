@@ -11,6 +11,7 @@ use super::candidate::{Candidate, Term};
 use super::search::Set;
 use super::terms::starts_an_index;
 use super::trial::{ExpensiveSteps, Goal, TrialCopy, Trials};
+use crate::order::IntoTree as _;
 use crate::plan::catalog::Catalog;
 use crate::plan::explain::explain_again;
 use crate::plan::query_plan::Plan;
@@ -74,7 +75,7 @@ pub(super) fn children_apart(plan: &Plan) -> BTreeSet<Name> {
     let table = |(node, _): &(&Node, bool)| node.table.as_deref().map(Name::from);
     let is_apart = |name: &Name| !others.iter().any(|other| table(other).is_some_and(|other| other == *name));
     let scanned = lookups.iter().filter(|(node, _)| node.is_scan()).filter_map(table);
-    scanned.filter(is_apart).filter(|name| plan.catalog.few_rows(name).is_none()).collect()
+    scanned.filter(is_apart).filter(|name| plan.catalog.few_rows(name).is_none()).into_tree()
 }
 
 /// Returns an index on the columns of each foreign key of a table that none starts with.

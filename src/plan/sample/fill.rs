@@ -9,6 +9,7 @@ use super::comparisons::Comparisons;
 use super::reach::Reach;
 use super::run::{MeasuredStatement, limit_steps};
 use super::values::{FACTORS, MODULUS, ROWS, Values};
+use crate::order::IntoTree as _;
 use crate::schema::{Column, IndexedExpr, Schema, Table};
 use crate::sql::{Name, Token, plain_name, plain_names, tokens};
 
@@ -75,7 +76,7 @@ impl Sampling {
                 comparisons.extend(Comparisons::of(text));
                 named.extend(tokens(text).iter().filter_map(Token::name).map(Name::from));
             }
-            let tables: BTreeSet<Name> = reach.tables.iter().map(|table| table.name.clone()).collect();
+            let tables: BTreeSet<Name> = reach.tables.iter().map(|table| table.name.clone()).into_tree();
             for table in reach.tables.iter().filter(|table| empty.insert(table.name.clone())) {
                 expressions(table).for_each(|expression| comparisons.extend(Comparisons::of(expression)));
             }
@@ -101,7 +102,7 @@ impl Sampling {
         let _own = crate::own::statements();
         let Sampled { tables, children, .. } = &self.statements[at];
         let needed =
-            tables.iter().filter(|table| !children.contains(table) || scanned.contains(table)).cloned().collect();
+            tables.iter().filter(|table| !children.contains(table) || scanned.contains(table)).cloned().into_tree();
         self.fill(connection, schema, &needed)?;
         let Sampled { sql, comparisons, tables, .. } = &self.statements[at];
         let tables: Vec<&Table> = tables.iter().filter_map(|name| schema.table(name)).collect();

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::statements::{LedgerPlan, LedgerStatement, SCAN, StatementLedger, escaped};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result, or_panic};
-use crate::order::Order as _;
+use crate::order::{IntoTree as _, Order as _};
 use crate::record::failure::first;
 use crate::report::{Raw, printable};
 
@@ -88,7 +88,7 @@ impl ChangedStatement {
     pub fn gains_scan(&self) -> bool {
         let scans = |statement: &LedgerStatement| -> BTreeSet<String> {
             let lines = statement.plans().flat_map(LedgerPlan::lines);
-            lines.filter_map(|line| line.strip_prefix(SCAN)).map(|line| line.trim_start().to_owned()).collect()
+            lines.filter_map(|line| line.strip_prefix(SCAN)).map(|line| line.trim_start().to_owned()).into_tree()
         };
         !scans(&self.new).is_subset(&scans(&self.old))
     }

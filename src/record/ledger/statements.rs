@@ -5,12 +5,13 @@
 //! times.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
+use crate::order::Order as _;
 use crate::real_file;
 use crate::sql::has_a_plan;
 
@@ -44,7 +45,8 @@ pub struct StatementLedger {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerStatement {
     sql: String,
-    plans: BTreeSet<LedgerPlan>,
+    /// Sorted.
+    plans: Vec<LedgerPlan>,
 }
 
 /// A plan of a statement in a [`StatementLedger`].
@@ -94,14 +96,17 @@ impl StatementLedger {
 
     /// Adds a plan. A known plan replaces those that are not known, so that the order of additions makes no difference.
     pub(super) fn add(&mut self, sql: &str, plan: LedgerPlan) {
-        let statement = || LedgerStatement { sql: sql.to_owned(), plans: BTreeSet::new() };
+        let statement = || LedgerStatement { sql: sql.to_owned(), plans: Vec::new() };
         let plans = &mut self.statements.entry(sql.to_owned()).or_insert_with(statement).plans;
         if plan.is_known() {
             plans.retain(LedgerPlan::is_known);
         } else if plans.iter().any(LedgerPlan::is_known) {
             return;
         }
-        plans.insert(plan);
+        if !plans.contains(&plan) {
+            plans.push(plan);
+            plans.order();
+        }
     }
 }
 
@@ -134,7 +139,7 @@ impl LedgerStatement {
 
     /// Returns the plans that `other` does not have.
     pub(super) fn plans_not_in<'a>(&'a self, other: &'a LedgerStatement) -> impl Iterator<Item = &'a LedgerPlan> {
-        self.plans.difference(&other.plans)
+        self.plans.iter().filter(|plan| !other.plans.contains(plan))
     }
 
     /// Returns the text in the file: a paragraph for each plan.

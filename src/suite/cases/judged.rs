@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::check::{Cell, Finding, Level};
 use crate::error::Result;
+use crate::order::IntoTree as _;
 use crate::suite::losses::{Loss, LossKind};
 use crate::suite::subject::RowOrigin;
 use crate::suite::versions::{UpgradeStep, VersionedDatabases};
@@ -59,7 +60,7 @@ pub(super) fn untested(
 ) -> Result<Vec<Finding>> {
     let generated = || steps.iter().filter(|(_, origin)| !matches!(origin, RowOrigin::Release(_)));
     let refused: BTreeSet<usize> =
-        generated().filter(|(step, _)| step.after.is_none()).map(|(step, _)| step.index).collect();
+        generated().filter(|(step, _)| step.after.is_none()).map(|(step, _)| step.index).into_tree();
     let mut found = Vec::new();
     for index in refused {
         let (mut all, mut tested) = (BTreeSet::new(), BTreeSet::new());

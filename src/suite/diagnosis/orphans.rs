@@ -9,6 +9,7 @@ use crate::check::{Finding, Findings, dangling_references};
 use crate::db::Scratch;
 use crate::error::Result;
 use crate::migrations::Migration;
+use crate::order::IntoTree as _;
 use crate::sql::Name;
 use crate::suite::rows::delete_orphans;
 use crate::suite::statements::{Effect, Renames, StatementEffect};
@@ -84,12 +85,12 @@ pub(crate) fn orphans(databases: &VersionedDatabases, step: &UpgradeStep, found:
                 columns.iter().map(|column| renames.column_after(table, column).as_str()).collect();
             format!("{name}.{}", columns.join(","))
         })
-        .collect();
+        .into_tree();
     Ok(found.into_iter().filter(|finding| !known.contains(finding.object())).collect())
 }
 
 fn references(database: &Scratch) -> BTreeSet<String> {
-    dangling_references(database).iter().map(|finding| finding.object().to_owned()).collect()
+    dangling_references(database).iter().map(|finding| finding.object().to_owned()).into_tree()
 }
 
 fn table_and_columns(reference: &Finding) -> (&str, &str) {

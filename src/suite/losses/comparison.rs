@@ -17,6 +17,7 @@ use super::moved::GoneRows;
 use super::pairs::PairedRows;
 use super::references::References;
 use crate::check::{Cell, Level, shown};
+use crate::order::IntoTree as _;
 use crate::schema::{Check, Schema};
 use crate::sql::{Name, quote_identifier};
 use crate::suite::rows::{Row, TableRows, listed_values, unique_keys};
@@ -158,7 +159,7 @@ impl<'a> Comparison<'a> {
     /// Returns the key that SQLite hands out, if nothing refers to it.
     fn not_needed(&self, table: &TableRows) -> BTreeSet<usize> {
         let is_it = is_key_handed_out(table, self.migrated.old) && !self.references.is_referred_to(&table.name);
-        if is_it { table.key.iter().copied().collect() } else { BTreeSet::new() }
+        if is_it { table.key.iter().copied().into_tree() } else { BTreeSet::new() }
     }
 
     fn pair(&self, before: &'a TableRows, after: &'a TableRows, is_rebuilt: bool) -> TablePair<'_, 'a> {
@@ -328,7 +329,7 @@ impl<'a> TablePair<'_, 'a> {
                 continue;
             }
             let values: BTreeSet<String> =
-                rows.matching.pairs.iter().map(|&(row, _)| as_key(&rows.before.rows[row].cells[at])).collect();
+                rows.matching.pairs.iter().map(|&(row, _)| as_key(&rows.before.rows[row].cells[at])).into_tree();
             if values.iter().filter(|value| !value.is_empty()).count() < 2 {
                 continue;
             }
@@ -461,7 +462,7 @@ impl<'a> TablePair<'_, 'a> {
             return None;
         }
         let values = |row: &'a Row| columns.iter().map(|&(at, _)| &row.cells[at]).collect();
-        let known: BTreeSet<Vec<&Cell>> = before.rows.iter().map(values).collect();
+        let known: BTreeSet<Vec<&Cell>> = before.rows.iter().map(values).into_tree();
         let is_copy = |extra: &&usize| {
             let cells = &after.rows[**extra].cells;
             known.contains(&columns.iter().map(|&(_, place)| &cells[place]).collect::<Vec<_>>())

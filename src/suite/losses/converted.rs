@@ -10,11 +10,12 @@ use super::for_review::EXTREME;
 use super::matching::{as_key, is_equivalent};
 use super::migrated::Migrated;
 use crate::check::Cell;
+use crate::order::IntoTree as _;
 use crate::suite::rows::listed_values;
 
 /// Returns true if all values of the column can be told from new columns of their rows.
 pub(crate) fn is_converted(wanted: &Wanted<'_, '_>, migrated: Migrated<'_>) -> bool {
-    let values: BTreeSet<String> = wanted.holders().map(|subject| as_key(wanted.value(subject))).collect();
+    let values: BTreeSet<String> = wanted.holders().map(|subject| as_key(wanted.value(subject))).into_tree();
     let new: Vec<usize> = (0..wanted.origins.len()).filter(|&place| wanted.origins[place].is_none()).collect();
     if values.len() < 2 || wanted.subjects.iter().any(|subject| subject.after.is_none()) {
         return false;
@@ -102,7 +103,7 @@ pub(crate) fn is_kept(was: &Cell, is: &Cell, connection: &Connection) -> bool {
 pub(crate) fn is_wrapped(cells: &[(&Cell, &Cell)], connection: &Connection) -> bool {
     let longest = cells.iter().max_by_key(|(was, _)| as_key(was).len());
     let Some((was, is)) = longest else { return false };
-    let around: BTreeSet<(String, String)> = wrappings(was, is).into_iter().collect();
+    let around: BTreeSet<(String, String)> = wrappings(was, is).into_iter().into_tree();
     let members = |(was, is): &(&Cell, &Cell)| members_that_are(was, is, connection);
     let mut common = members(&(was, is));
     cells.iter().for_each(|pair| {
@@ -159,7 +160,7 @@ pub(crate) fn has_members_renamed(cells: &[(&Cell, &Cell)], connection: &Connect
         let is_new = |(path, value): &(&String, &String)| was.get(*path) != Some(*value);
         for (path, value) in was.iter().filter(|(path, value)| is.get(*path) != Some(*value)) {
             let same = is.iter().filter(is_new).filter(|(_, other)| *other == value);
-            let same: BTreeSet<String> = same.map(|(path, _)| path.clone()).collect();
+            let same: BTreeSet<String> = same.map(|(path, _)| path.clone()).into_tree();
             values.insert(value.clone());
             match names.get_mut(path) {
                 Some(known) => known.retain(|name| same.contains(name)),
@@ -184,5 +185,5 @@ fn members(json: &Cell, connection: &Connection) -> Option<BTreeMap<String, Stri
         WHERE fullkey <> '$'";
     let mut query = connection.prepare(sql).ok()?;
     let rows = query.query_map([ToSqlOutput::Borrowed(json.value())], |row| Ok((row.get(0)?, row.get(1)?))).ok()?;
-    rows.collect::<rusqlite::Result<_>>().ok()
+    rows.try_into_tree().ok()
 }

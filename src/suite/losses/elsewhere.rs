@@ -13,7 +13,7 @@ use rusqlite::types::ToSqlOutput;
 use super::matching::{as_key, is_equivalent};
 use super::migrated::Migrated;
 use crate::check::Cell;
-use crate::order::Order as _;
+use crate::order::{IntoTree as _, Order as _};
 use crate::schema::{IndexedColumn, Schema};
 use crate::sql::Name;
 use crate::suite::rows::{Contents, Row, TableRows, unique_keys};
@@ -70,7 +70,7 @@ impl<'a> Elsewhere<'a> {
 
     /// Returns true if all values of the column are found.
     pub(crate) fn has(&self, wanted: &Wanted<'_, 'a>) -> bool {
-        let values: BTreeSet<String> = wanted.subjects.iter().map(|subject| as_key(wanted.value(subject))).collect();
+        let values: BTreeSet<String> = wanted.subjects.iter().map(|subject| as_key(wanted.value(subject))).into_tree();
         match values.iter().filter(|value| !value.is_empty()).count() {
             0 => false,
             count => {
@@ -139,7 +139,7 @@ impl<'a> Elsewhere<'a> {
             };
             let (with, without): (Vec<_>, Vec<_>) = wanted.subjects.iter().partition(is_there);
             let values = |subjects: Vec<&RowWithLoss<'a>>| -> BTreeSet<String> {
-                subjects.into_iter().map(|subject| as_key(wanted.value(subject))).collect()
+                subjects.into_iter().map(|subject| as_key(wanted.value(subject))).into_tree()
             };
             let (with, without) = (values(with), values(without));
             with.len() == 1 && without.len() == 1 && with != without
@@ -242,7 +242,7 @@ impl<'a> Place<'a> {
     fn of(table: &'a TableRows, before: &'a Contents) -> Place<'a> {
         let before = before.table(&table.name);
         let is_new = |column: &Name| before.is_none_or(|before| before.place_of(column).is_none());
-        let new_columns = (0..table.columns.len()).filter(|&at| is_new(&table.columns[at])).collect();
+        let new_columns = (0..table.columns.len()).filter(|&at| is_new(&table.columns[at])).into_tree();
         let rows = table.columns.iter().map(|_| OnceCell::new()).collect();
         Place { table, before, rows, new_columns, new_rows: OnceCell::new() }
     }
@@ -251,7 +251,7 @@ impl<'a> Place<'a> {
     pub(crate) fn new_rows(&self) -> &BTreeSet<usize> {
         self.new_rows.get_or_init(|| {
             let table = self.table;
-            let Some(before) = self.before else { return (0..table.rows.len()).collect() };
+            let Some(before) = self.before else { return (0..table.rows.len()).into_tree() };
             if std::ptr::eq(before, table) {
                 return BTreeSet::new();
             }
@@ -260,9 +260,10 @@ impl<'a> Place<'a> {
             let values = |row: &Row, at: &dyn Fn(&(usize, usize)) -> usize| -> Vec<String> {
                 kept.iter().map(|column| as_key(&row.cells[at(column)])).collect()
             };
-            let known: BTreeSet<Vec<String>> = before.rows.iter().map(|row| values(row, &|column| column.0)).collect();
+            let known: BTreeSet<Vec<String>> =
+                before.rows.iter().map(|row| values(row, &|column| column.0)).into_tree();
             let is_new = |&at: &usize| !known.contains(&values(&table.rows[at], &|column| column.1));
-            (0..table.rows.len()).filter(is_new).collect()
+            (0..table.rows.len()).filter(is_new).into_tree()
         })
     }
 

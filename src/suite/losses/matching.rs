@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 
 use crate::check::Cell;
-use crate::order::Order as _;
+use crate::order::{IntoTree as _, Order as _};
 use crate::suite::rows::TableRows;
 
 /// The place of each column after the migration.
@@ -91,7 +91,7 @@ pub(crate) fn distinct_rows(table: &TableRows, places: &Places) -> BTreeSet<usiz
     for (place, row) in table.rows.iter().enumerate() {
         alike.entry(columns.iter().map(|&(at, _)| as_key(&row.cells[at])).collect()).or_default().push(place);
     }
-    alike.into_values().filter(|places| places.len() == 1).flatten().collect()
+    alike.into_values().filter(|places| places.len() == 1).flatten().into_tree()
 }
 
 /// Returns the columns whose values identify a row. A NULL may have been filled in, so it identifies none.

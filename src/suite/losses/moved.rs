@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::elsewhere::{Elsewhere, Place};
 use super::matching::as_key;
 use crate::check;
+use crate::order::IntoTree as _;
 use crate::sql::Name;
 use crate::suite::rows::{Row, TableRows};
 
@@ -42,7 +43,7 @@ impl<'a> GoneRows<'_, 'a> {
             while !search.fresh.is_empty()
                 && let Some(group) = search.first_group(&rows)
             {
-                let places: BTreeSet<usize> = group.values().flatten().copied().collect();
+                let places: BTreeSet<usize> = group.values().flatten().copied().into_tree();
                 rows.retain(|row| !places.contains(row));
                 for (holder, held) in group {
                     search.found.entry(holder).or_default().extend(held);
@@ -71,7 +72,7 @@ impl<'a> GoneRows<'_, 'a> {
                 return Some(None);
             }
             let holding: BTreeSet<usize> =
-                (0..other.cells.len()).filter(|&place| elsewhere.holds(&other.cells[place], cell)).collect();
+                (0..other.cells.len()).filter(|&place| elsewhere.holds(&other.cells[place], cell)).into_tree();
             match holding.is_empty() {
                 false => Some(Some(holding)),
                 true => (self.not_needed.contains(&at) || (self.is_chosen_by)(at, cell)).then_some(None),
@@ -147,7 +148,8 @@ impl Search<'_, '_> {
             if !is_keyed && self.is_taken(first, candidate, &FoundRows::new()) {
                 continue;
             }
-            let mut found = FoundRows::from([(candidate, vec![first])]);
+            let mut found = FoundRows::new();
+            found.insert(candidate, vec![first]);
             let mut count = 1;
             for &row in others {
                 let mut free = self.candidates(row).filter(|it| is_keyed || !self.is_taken(row, *it, &found));

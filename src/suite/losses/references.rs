@@ -8,6 +8,7 @@ use super::migrated::Migrated;
 use super::pairs::PairedRows;
 use super::rekeyed::Rekeyed;
 use crate::check::Cell;
+use crate::order::IntoTree as _;
 use crate::schema::references::parent_columns;
 use crate::sql::Name;
 use crate::suite::rows::TableRows;
@@ -36,7 +37,7 @@ impl Parent<'_> {
     fn row_of(&self, at: usize, value: &Cell) -> Option<usize> {
         let index = || {
             let rows = self.rows.before.rows.iter().enumerate().rev();
-            rows.map(|(row, it)| (as_key(&it.cells[at]), row)).collect()
+            rows.map(|(row, it)| (as_key(&it.cells[at]), row)).into_tree()
         };
         self.row_of[at].get_or_init(index).get(&as_key(value)).copied()
     }
@@ -198,12 +199,12 @@ impl<'a> References<'a> {
             let parents = tables.filter_map(|table| {
                 let (after, is_rebuilt) = self.twin(renames, table)?;
                 let rows = self.pair(renames, (table, after), is_rebuilt);
-                let row_after = rows.matching.pairs.iter().copied().collect();
+                let row_after = rows.matching.pairs.iter().copied().into_tree();
                 let row_of = table.columns.iter().map(|_| OnceCell::new()).collect();
                 let values_after = after.columns.iter().map(|_| OnceCell::new()).collect();
                 Some((table.name.clone(), Parent { rows, row_after, row_of, values_after }))
             });
-            parents.collect()
+            parents.into_tree()
         })
     }
 

@@ -11,6 +11,7 @@ use super::matching::{Matching, as_key, kept};
 use super::migrated::Migrated;
 use super::pairs::places_by_name;
 use crate::check::Cell;
+use crate::order::IntoTree as _;
 use crate::schema::references::parent_columns;
 use crate::schema::{ForeignKey, Schema};
 use crate::sql::Name;
@@ -144,7 +145,7 @@ impl<'a> TableDigests<'a> {
         let is_link = |column: usize, side: usize| links.iter().any(|link| link.columns[side] == column);
         let has_new_keys = match (before.key.as_slice(), after.key.as_slice()) {
             (&[at], &[place]) if !is_link(at, 0) && !is_link(place, 1) => {
-                let kept: BTreeSet<String> = after.rows.iter().map(|row| as_key(&row.cells[place])).collect();
+                let kept: BTreeSet<String> = after.rows.iter().map(|row| as_key(&row.cells[place])).into_tree();
                 before.rows.iter().any(|row| !kept.contains(&as_key(&row.cells[at])))
             }
             _ => false,
@@ -180,7 +181,7 @@ impl<'a> TableDigests<'a> {
             .map(|link| {
                 let parent = &tables[link.parent];
                 let keys = parent.rows[side].rows.iter().map(|row| as_key(&row.cells[link.parent_columns[side]]));
-                keys.zip(parent.digests[side].iter().copied()).collect()
+                keys.zip(parent.digests[side].iter().copied()).into_tree()
             })
             .collect();
         let digest = |row: &Row| {

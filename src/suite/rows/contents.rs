@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use crate::check::{self, Cell, Snapshot, is_invisible};
 use crate::error::Result;
+use crate::order::IntoTree as _;
 use crate::schema::references::{column_names, parent_columns};
 use crate::schema::{IndexedColumn, Schema, Table};
 use crate::sql::{Name, Token, between_commas, quote_identifier, tokens};
@@ -49,7 +50,7 @@ impl Contents {
             [Cell::Text(name), Cell::Integer(number)] => Some((Name::from(&*String::from_utf8_lossy(name)), *number)),
             _ => None,
         };
-        let sequence = sequence.iter().flat_map(|table| &table.rows).filter_map(number).collect();
+        let sequence = sequence.iter().flat_map(|table| &table.rows).filter_map(number).into_tree();
         Contents { tables, sequence }
     }
 

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use crate::db::Scratch;
 use crate::error::Result;
+use crate::order::IntoTree as _;
 use crate::schema::references::Pair;
 use crate::schema::{ForeignKey, Schema, Table};
 use crate::sql::{Name, quote_identifier};
@@ -80,5 +81,5 @@ fn keys(connection: &Connection, table: &str, columns: &[&Name]) -> Option<BTree
     let set: Vec<String> = columns.iter().map(|column| format!("{column} IS NOT NULL")).collect();
     let sql = format!("SELECT {} FROM {table} WHERE {}", literals.join(" || ', ' || "), set.join(" AND "));
     let mut query = connection.prepare(&sql).ok()?;
-    query.query_map([], |row| row.get(0)).ok()?.collect::<rusqlite::Result<_>>().ok()
+    query.query_map([], |row| row.get(0)).ok()?.try_into_tree().ok()
 }

@@ -9,6 +9,7 @@ use super::demands::{FAR, MOST_COUNTED, Reading};
 use super::resolve::{SourceColumn, SourceId};
 use super::rows::{Partner, RowMaker, RowRequest};
 use crate::data::{candidate_values, type_word};
+use crate::order::IntoTree as _;
 use crate::schema::{Affinity, Table};
 use crate::sql::{Cursor, Name, Token, TokenKind, quote_identifier};
 
@@ -127,7 +128,7 @@ impl<'s> Reading<'_, 's, '_> {
             Value::Text(text) => Some(text.replace(|letter: char| !letter.is_alphanumeric() && letter != '-', "")),
             _ => None,
         });
-        let words: BTreeSet<String> = words.filter(|word| !word.is_empty()).collect();
+        let words: BTreeSet<String> = words.filter(|word| !word.is_empty()).into_tree();
         if words.is_empty() {
             return;
         }
