@@ -290,6 +290,20 @@ fn constraints_that_others_imply_are_reported() {
 }
 
 #[test]
+fn a_generated_column_may_be_null_for_several_reasons() {
+    let all = of("CREATE TABLE t(
+            id INTEGER PRIMARY KEY,
+            nickname TEXT,
+            name TEXT,
+            shown TEXT NOT NULL AS (coalesce(nickname, name)) STORED,
+            CHECK ((nickname IS NULL) = (name IS NULL))
+        )");
+    all.assert_refused();
+    let null = all.iter().find(|violation| violation.constraint() == "NOT NULL of shown").unwrap();
+    assert_eq!(null.sql(), Some("INSERT INTO t(id, nickname, name) VALUES (4, NULL, NULL)"));
+}
+
+#[test]
 fn a_full_table_gives_one_of_its_rows() {
     // The migrations have inserted all possible rows.
     let all =

@@ -12,6 +12,10 @@ const POSTS: &str = "CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT NOT N
 
 const AUTHORS: &str = "CREATE TABLE posts(id INTEGER PRIMARY KEY, author TEXT NOT NULL, body TEXT NOT NULL);";
 
+const BEDS: &str =
+    "CREATE TABLE rooms(id INTEGER PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('single', 'double')));
+    CREATE TABLE beds(id INTEGER PRIMARY KEY, room_id INTEGER NOT NULL REFERENCES rooms(id), label TEXT NOT NULL);";
+
 const TAGS: &str = "CREATE TABLE notes(id INTEGER PRIMARY KEY, title TEXT NOT NULL);
     CREATE TABLE tags(id INTEGER PRIMARY KEY, note_id INTEGER NOT NULL REFERENCES notes(id) ON DELETE CASCADE, tag TEXT NOT NULL);";
 
@@ -362,6 +366,17 @@ fn keys_that_every_reference_follows_are_replaced() {
              INSERT INTO sales_new SELECT sales.id, shops_new.id, amount FROM sales JOIN shops_new ON shops_new.code = sales.shop;
              DROP TABLE sales; DROP TABLE shops; ALTER TABLE shops_new RENAME TO shops; ALTER TABLE sales_new RENAME TO sales;",
         ),
+        history(
+            "random keys of rows that are alike, in whose order they are read",
+            BEDS,
+            "CREATE TABLE rooms_new(id TEXT PRIMARY KEY NOT NULL, old INTEGER NOT NULL,
+                 kind TEXT NOT NULL CHECK (kind IN ('single', 'double'))) WITHOUT ROWID;
+             INSERT INTO rooms_new SELECT lower(hex(randomblob(16))), id, kind FROM rooms;
+             CREATE TABLE beds_new(id INTEGER PRIMARY KEY, room_id TEXT NOT NULL REFERENCES rooms_new(id), label TEXT NOT NULL);
+             INSERT INTO beds_new SELECT beds.id, rooms_new.id, label FROM beds JOIN rooms_new ON rooms_new.old = beds.room_id;
+             DROP TABLE beds; DROP TABLE rooms; ALTER TABLE rooms_new DROP COLUMN old;
+             ALTER TABLE rooms_new RENAME TO rooms; ALTER TABLE beds_new RENAME TO beds;",
+        ),
         History {
             name: "dangling references",
             before: "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL); CREATE TABLE posts(id INTEGER PRIMARY KEY, user_id INTEGER, body TEXT NOT NULL);",
@@ -397,6 +412,21 @@ fn references_that_do_not_follow_are_lost() {
                  INSERT INTO new SELECT * FROM posts; DROP TABLE posts; ALTER TABLE new RENAME TO posts; DROP TABLE users;",
             ),
             "users",
+        ),
+        (
+            history(
+                "random keys of rows that are alike, and references to those of the other kind",
+                BEDS,
+                "CREATE TABLE rooms_new(id TEXT PRIMARY KEY NOT NULL, old INTEGER NOT NULL,
+                 kind TEXT NOT NULL CHECK (kind IN ('single', 'double')));
+                 INSERT INTO rooms_new SELECT lower(hex(randomblob(16))), id, kind FROM rooms;
+                 CREATE TABLE beds_new(id INTEGER PRIMARY KEY, room_id TEXT REFERENCES rooms_new(id), label TEXT NOT NULL);
+                 INSERT INTO beds_new SELECT beds.id, (SELECT max(other.id) FROM rooms JOIN rooms_new other ON other.kind <> rooms.kind
+                     WHERE rooms.id = beds.room_id), label FROM beds;
+                 DROP TABLE beds; DROP TABLE rooms; ALTER TABLE rooms_new DROP COLUMN old;
+                 ALTER TABLE rooms_new RENAME TO rooms; ALTER TABLE beds_new RENAME TO beds;",
+            ),
+            "beds.room_id",
         ),
         (
             history(
