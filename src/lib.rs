@@ -112,8 +112,8 @@
 //! - `suite`: [`suite`]. It turns on `plan` and `data`.
 //! - `whatif`: [`crash`], [`faults`] and [`interleave`], also for the migrations of the suite.
 //! - `snapshots`: the `assert_*_snapshot!` macros, on insta.
-//! - `property`: strategies for proptest. It turns on `data`. Off by default, because proptest takes as long to compile as a
-//!   quarter of the rest.
+//! - `property`: strategies for proptest. It turns on `data`. Off by default, because proptest adds a quarter to the time in
+//!   which all else is compiled.
 //! - `out-of-memory`: [`faults::Sweep::out_of_memory`] makes each of SQLite's allocations fail. Off by default, because it
 //!   replaces SQLite's allocator in each process of the tests.
 //! - `bundled`: compiles the SQLite that comes with rusqlite. Off by default, so that tests run on the SQLite that the app
