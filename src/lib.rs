@@ -28,6 +28,8 @@
 //! # fn main() { a_new_category_can_be_found(db::default()) }
 //! ```
 //!
+//! The [guide] has a page for each question; it begins with the [first five minutes](crate::guide::first_minutes).
+//!
 //! # Which database do I want?
 //!
 //! | method | what it makes | for |
