@@ -51,6 +51,14 @@ fn the_versions_are_those_that_are_tested() {
         format!("\nrusqlite {}, rstest {}, Rust {rust}. ", range(&manifest, "rusqlite"), range(&manifest, "rstest"));
     assert!(readme.contains(&ranges), "{ranges}");
     assert!(readme.contains(&format!("\n| rusqlite | {} | ", range(&manifest, "rusqlite"))));
+    let of = |folder: &str| locked(&read(&format!("tests/drivers/{folder}/Cargo.lock")), folder);
+    let fits = format!(
+        "fits rusqlite {}, sqlx {}, diesel {}; Rust {rust}\n",
+        range(&manifest, "rusqlite"),
+        of("sqlx"),
+        of("diesel")
+    );
+    assert!(readme.contains(&fits), "{fits}");
     // Cargo has chosen the newest that fits.
     for (folder, drivers, text) in [
         ("pools", &["tokio-rusqlite", "r2d2_sqlite", "deadpool-sqlite"][..], ""),
