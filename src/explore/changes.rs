@@ -149,6 +149,11 @@ impl ActionPart {
         self.missing.tables().iter().all(|table| done.contains(table))
     }
 
+    /// Returns true if no row of a table of the schema is missing: what differs is in the tables that a module keeps.
+    pub(crate) fn reaches_all_rows(&self) -> bool {
+        self.missing.tables().is_empty()
+    }
+
     /// `: orders without items`, the tables that it changed and those that it still had to.
     pub(crate) fn one_without_other(&self) -> String {
         let (done, missing) = (self.done.tables(), self.missing.tables());

@@ -92,10 +92,10 @@ impl Attempt {
     }
 
     /// Replaces the connection by a new one.
-    pub(super) fn reconnect(self) -> Result<Attempt> {
+    pub(super) fn reconnect(self, of_memory: bool) -> Result<Attempt> {
         let Attempt { copy, connection, injector, outcome, is_given_up, found, .. } = self;
         drop(connection);
-        let (connection, random) = connect(&copy, true)?;
+        let (connection, random) = connect(&copy, of_memory)?;
         Ok(Attempt { copy, connection, random, injector, outcome, is_given_up, found })
     }
 
@@ -161,6 +161,8 @@ pub(super) struct Baseline {
     pub(super) value: Option<String>,
     /// The state of the connection before and after the action.
     pub(super) sessions: (Session, Session),
+    /// Modules keep state of these tables in the connection.
+    pub(super) virtual_tables: Vec<String>,
     counter: Arc<FaultInjector>,
 }
 
@@ -188,8 +190,11 @@ impl Baseline {
             (Outcome::Returned(first), Outcome::Returned(second)) if first == second => Some(first),
             _ => None,
         };
+        let virtual_tables = virtual_tables(&first.connection)
+            .map_err(|error| Error::sqlite("read the names of virtual tables", error))?;
         let sessions = (first.found, Session::of(&first.connection));
-        Ok(Baseline { contents, before, after, commits: Vec::new(), value, sessions, counter: first.injector })
+        let counter = first.injector;
+        Ok(Baseline { contents, before, after, commits: Vec::new(), value, sessions, virtual_tables, counter })
     }
 
     /// Runs the action once more without a fault, and hides what differs from the first run by now. Returns false if that is
@@ -252,6 +257,13 @@ impl Baseline {
             false => error.help("leave .only(..) out, and all kinds of faults are tried that can happen"),
         })
     }
+}
+
+fn virtual_tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut names = connection.prepare(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%' ORDER BY name",
+    )?;
+    names.query_map([], |row| row.get(0))?.collect()
 }
 
 fn not_repeatable(contents: &KnownContents, first: usize, again: usize) -> Error {

@@ -18,6 +18,8 @@ pub(super) struct FaultRun {
     /// The statement that it repeats, if it does not end.
     pub(super) repeats: Option<String>,
     pub(super) left_open: bool,
+    /// True if the module of a virtual table kept the action from being tried again on its connection.
+    pub(super) is_of_a_module: bool,
     /// True if it waited for so long that it was given up.
     pub(super) is_given_up: bool,
     /// The state in which the action left the connection.
@@ -70,6 +72,7 @@ pub(super) struct Diagnosis<'a> {
     pub(super) part: Option<ActionPart>,
     /// True if the action may stop between two of its transactions.
     pub(super) is_resumed: bool,
+    pub(super) has_virtual_tables: bool,
     /// The changes from a run without a fault to the second try.
     pub(super) again: Option<ContentChanges>,
 }
@@ -229,6 +232,9 @@ fn headline(diagnosis: &Diagnosis<'_>) -> String {
 const ALL_ERRORS: &str = "return the error of every statement with `?`: SQLite has rolled the transaction back, and the statements \
                           after it commit one by one";
 
+const FTS5: &str =
+    "after an I/O error FTS5 may write wrong counts of its rows on the same connection: try again on a new one";
+
 fn help(diagnosis: &Diagnosis<'_>) -> Vec<&'static str> {
     let mut helps = Vec::new();
     match diagnosis.problem {
@@ -267,6 +273,12 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<&'static str> {
             );
             helps.push("if an error after the commit is meant, say so: .may_fail_after_commit()");
         }
+        Problem::OkAndNot
+            if diagnosis.has_virtual_tables && diagnosis.part.as_ref().is_some_and(ActionPart::reaches_all_rows) =>
+        {
+            helps.push("what differs is in the tables that a virtual table keeps for itself");
+            helps.push(FTS5);
+        }
         Problem::OkAndNot => {
             if diagnosis.run.has_returning() {
                 helps.push(
@@ -304,6 +316,7 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<&'static str> {
             helps.push("a transaction that an error has left open needs its ROLLBACK before the next BEGIN");
         }
         Problem::Repeats | Problem::EndlessAgain(_) => helps.push(REPEATS),
+        Problem::Corrupt(ref says) | Problem::CorruptAgain(ref says) if says.contains("FTS5") => helps.push(FTS5),
         _ => {}
     }
     helps

@@ -54,7 +54,9 @@
 //! Code that ignores every error, and repeats its statements for ever, leaves only one way: the report goes to the standard
 //! error, and the process is aborted. Code that waits without a statement, as for a thread that is gone, is not seen.
 //!
-//! A caller that gets an error assumes that nothing happened, and tries again. Some exceptions are SQLite's own and pass: an
+//! A caller that gets an error assumes that nothing happened, and tries again. Some exceptions are SQLite's own and pass: a
+//! virtual table whose module keeps something in the connection that the fault has left wrong, as FTS5 does with the counts of
+//! its rows (where the same call is right on a new connection, the report counts the run); an
 //! interrupted statement may have committed (it, and not one that the action goes on to run), an interrupted `BEGIN` may have
 //! begun, an interrupted `ROLLBACK` may have left its transaction open, and with journal_mode TRUNCATE or PERSIST a commit
 //! may fail after it was made. Code that reads after its commit needs

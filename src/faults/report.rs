@@ -15,6 +15,8 @@ pub struct Report {
     pub ignores_value: bool,
     /// The columns in which two runs differed, such as times that the app makes. New values in them were not compared.
     pub masked: Vec<String>,
+    /// The virtual tables. Their modules keep state in the connection that a fault may leave wrong.
+    pub virtual_tables: Vec<String>,
 }
 
 /// The runs with one kind of fault.
@@ -33,6 +35,8 @@ pub struct Tried {
     pub errors: u64,
     /// The number of runs without the fault, because the action behaved differently from its first run.
     pub missed: u64,
+    /// The number of runs after which the same call was right only on a new connection, because of a virtual table.
+    pub reopened: u64,
 }
 
 impl Report {
@@ -49,7 +53,7 @@ impl Report {
 
 impl Tried {
     pub(super) fn new(kind: Kind, places: u64, chosen: u64) -> Tried {
-        Tried { kind, places, chosen, runs: 0, errors: 0, missed: 0 }
+        Tried { kind, places, chosen, runs: 0, errors: 0, missed: 0, reopened: 0 }
     }
 }
 
@@ -70,6 +74,12 @@ impl Raw for Report {
             if tried.missed > 0 {
                 write!(f, ", {} without the fault", tried.missed)?;
             }
+        }
+        let reopened: u64 = self.kinds.iter().map(|tried| tried.reopened).sum();
+        if reopened > 0 {
+            let tables = self.virtual_tables.join(", ");
+            write!(f, "\n  {} tried again on a new connection, because {tables}", count(reopened, "run"))?;
+            f.write_str(" keeps state in the connection that the fault left wrong")?;
         }
         if self.ignores_value {
             f.write_str("\n  not compared: what the action returns, because it differs from run to run")?;

@@ -3,6 +3,7 @@
 mod bugs;
 mod cancelled;
 mod endless;
+mod full_text;
 mod messages;
 mod results;
 

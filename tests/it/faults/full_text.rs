@@ -1,0 +1,99 @@
+//! FTS5 keeps counts in its connection, which a failed read leaves wrong.
+
+use std::cell::Cell;
+
+use sqlitmus::rusqlite::{Connection, Result};
+use sqlitmus::{Profile, Template, TestDb, faults};
+
+static OF_ITS_OWN: Template =
+    Template::embedded(&[("1.sql", "CREATE VIRTUAL TABLE search USING fts5(body)")]).profile(Profile::PRODUCTION);
+
+static BESIDE: Template = Template::embedded(&[(
+    "1.sql",
+    "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT NOT NULL);
+     CREATE VIRTUAL TABLE search USING fts5(body, content = 'notes', content_rowid = 'id');
+     CREATE TRIGGER notes_new AFTER INSERT ON notes BEGIN INSERT INTO search(rowid, body) VALUES (new.id, new.body); END;
+     CREATE TRIGGER notes_gone AFTER DELETE ON notes BEGIN
+         INSERT INTO search(search, rowid, body) VALUES ('delete', old.id, old.body);
+     END;
+     CREATE TRIGGER notes_changed AFTER UPDATE ON notes BEGIN
+         INSERT INTO search(search, rowid, body) VALUES ('delete', old.id, old.body);
+         INSERT INTO search(rowid, body) VALUES (new.id, new.body);
+     END;",
+)])
+.profile(Profile::PRODUCTION);
+
+fn of_its_own() -> TestDb {
+    let db = OF_ITS_OWN.in_memory();
+    db.execute_batch("INSERT INTO search(rowid, body) VALUES (1, 'green tea'), (2, 'black tea'), (3, 'sea')").unwrap();
+    db
+}
+
+fn with_notes(db: TestDb) -> TestDb {
+    db.execute_batch("INSERT INTO notes VALUES (1, 'green tea'), (2, 'black tea'), (3, 'sea')").unwrap();
+    db
+}
+
+fn beside() -> TestDb {
+    with_notes(BESIDE.in_memory())
+}
+
+#[test]
+fn code_that_writes_to_an_index_of_words_passes() {
+    let insert = |db: &mut Connection| db.execute("INSERT INTO search(body) VALUES ('tea again')", []);
+    let report = faults::sweep(&of_its_own(), insert).run();
+    assert_eq!(report.virtual_tables, ["search"]);
+    let reopened: u64 = report.kinds.iter().map(|tried| tried.reopened).sum();
+    let note = format!(
+        "{reopened} runs tried again on a new connection, because search keeps state in the connection that the fault left wrong"
+    );
+    assert!(reopened > 0 && report.to_string().contains(&note), "{report}");
+
+    let statements = [
+        "INSERT INTO notes(body) VALUES ('tea again')",
+        "UPDATE notes SET body = body || ' of today' WHERE id = 1",
+        "DELETE FROM notes WHERE id = 1",
+        "INSERT INTO notes(id, body) VALUES (1, 'tea') ON CONFLICT(id) DO UPDATE SET body = excluded.body",
+    ];
+    for sql in statements {
+        faults::sweep(&beside(), |db| db.execute(sql, [])).run();
+        faults::sweep(&with_notes(BESIDE.on_disk()), |db| db.execute(sql, [])).run();
+    }
+    faults::sweep(&beside(), |db| {
+        let all = db.transaction()?;
+        all.execute("INSERT INTO notes(body) VALUES ('tea again')", [])?;
+        all.execute("DELETE FROM notes WHERE id = 2", [])?;
+        all.commit()
+    })
+    .run();
+}
+
+#[test]
+fn code_that_tries_again_itself_is_told_what_fts5_does() {
+    let insert = |db: &Connection| db.execute("INSERT INTO notes(body) VALUES ('tea again')", []);
+    let error = faults::sweep(&beside(), |db| insert(db).or_else(|_| insert(db))).try_run().unwrap_err().to_string();
+    assert!(
+        error.contains("help: after an I/O error FTS5 may write wrong counts of its rows on the same connection"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_the_app_keeps_itself_is_found_beside_an_index_of_words() {
+    let number = Cell::new(10);
+    let next = |db: &mut Connection| -> Result<usize> {
+        number.set(number.get() + 1);
+        let added = db.execute("INSERT INTO notes VALUES (?1, 'tea')", [number.get()])?;
+        number.set(10);
+        Ok(added)
+    };
+    let error = faults::sweep(&beside(), next).try_run().unwrap_err();
+    assert!(error.headline().starts_with("the action makes other changes when it is run again after"), "{error}");
+
+    let half = |db: &mut Connection| {
+        db.execute("INSERT INTO notes(body) VALUES ('one')", [])?;
+        db.execute("INSERT INTO notes(body) VALUES ('two')", [])
+    };
+    let error = faults::sweep(&beside(), half).try_run().unwrap_err();
+    assert!(error.headline().contains("is half applied"), "{error}");
+}
