@@ -9,6 +9,7 @@ fn each_test_has_its_own_process() {
         "an_ignored_error_is_found",
         "a_transaction_that_is_left_open_is_found",
         "a_panic_of_the_driver_is_an_error",
+        "code_that_tries_without_an_end_is_found",
         "other_threads_notice_nothing",
         "an_earlier_use_of_sqlite_is_reported",
     ] {

@@ -6,5 +6,6 @@ mod endless;
 mod full_text;
 mod messages;
 mod results;
+mod waiting;
 
 use crate::crash::{SHOP, db};

@@ -108,3 +108,19 @@ fn many_queries_are_listed_in_a_line_each() {
     let (headline, lines) = report(&sql, "users: ");
     assert_eq!((headline.as_str(), lines.len()), ("8 queries scan whole tables: users", 8));
 }
+
+/// The search for indexes ends before it comes to the last of so many queries.
+#[test]
+fn queries_that_no_index_was_searched_for_still_scan() {
+    let many: String =
+        (0..400).map(|n| format!("SELECT id, {n} AS c{n} FROM users WHERE city = 'a' AND name > 'b';")).collect();
+    let sql = format!(
+        "SELECT count(*) FROM log WHERE line LIKE '%x'; {many}
+         SELECT at FROM orders WHERE status = 'new'; SELECT at FROM orders WHERE user_id = 1"
+    );
+    let (_, notes) = report(&sql, "note: ");
+    assert!(notes.contains(&"3 queries still scan".to_owned()), "{notes:?}");
+    let unsearched =
+        "no index was searched for 2 queries, because the others took as many plans as the search may make";
+    assert!(notes.contains(&unsearched.to_owned()), "{notes:?}");
+}

@@ -108,6 +108,7 @@ fn a_query_that_goes_through_many_rows_for_few_is_unselective() {
         "SELECT (SELECT count(*) FROM notes WHERE is_deleted = 0 AND body LIKE '%77%')",
         "SELECT EXISTS (SELECT 1 FROM notes WHERE is_deleted = 0 AND body = 'none')",
         "SELECT DISTINCT owner FROM notes WHERE is_deleted = 0 AND body > 'note 990'",
+        "SELECT count(*) FILTER (WHERE at > 500) FROM notes WHERE is_deleted = 0 AND body = 'note 7'",
         "SELECT owner, count(*) FROM notes WHERE is_deleted = 0 AND body > 'note 98' GROUP BY owner",
         "SELECT owner FROM notes WHERE is_deleted = 0 AND body > 'note 98' GROUP BY owner",
         // It returns nothing.
@@ -150,6 +151,8 @@ fn a_query_that_uses_what_it_reads_is_selective() {
         "SELECT count(*) FROM notes WHERE is_deleted = 0",
         "SELECT count(*), sum(at), max(body) FROM notes WHERE is_deleted = 0 AND owner < 9",
         "SELECT max(at) FROM notes",
+        // Each row is given to the condition.
+        "SELECT count(*) FILTER (WHERE owner = 3 AND at = 13), sum(at) FILTER (WHERE at < 0) FROM notes WHERE is_deleted = 0",
         "SELECT name, (SELECT count(*) FROM notes WHERE is_deleted = 0 AND owner <> owners.id) FROM owners WHERE id = 3",
         "SELECT owner, count(*) FROM notes WHERE folder < 50 GROUP BY owner",
         "SELECT owner FROM notes WHERE folder < 50 GROUP BY owner",

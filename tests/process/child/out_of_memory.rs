@@ -144,6 +144,22 @@ fn a_panic_of_the_driver_is_an_error() {
     assert_eq!(error.headline(), "the action panics on a failed allocation");
 }
 
+/// Every further allocation fails, but not for ever: code that tries again until it succeeds ends, and is found.
+#[test]
+fn code_that_tries_without_an_end_is_found() {
+    if folder().is_none() {
+        return;
+    }
+    let action = |db: &mut Connection| -> Result<()> {
+        while place_order(db).is_err() {}
+        Ok(())
+    };
+    let db = WAL.in_memory();
+    let error = faults::sweep(&db, action).only(Kind::OutOfMemoryFromThenOn).try_run().unwrap_err();
+    assert_eq!(error.headline(), "the action does not end while there is a lack of memory", "{error}");
+    assert!(error.to_string().contains("SQLITMUS_REPLAY=fault:memory-on:1 "), "{error}");
+}
+
 #[test]
 fn other_threads_notice_nothing() {
     if folder().is_none() {
