@@ -236,7 +236,7 @@ fn runs_all_in_one(format: Format, runner: Runner) -> bool {
 /// Returns true if a script begins its transaction by itself. The runners of plain and paired files treat such a script
 /// differently, and the file was written for one that leaves transactions to it. Every other format has one runner,
 /// which puts a transaction around any script.
-fn manages_its_transaction(format: Format, statements: &[Statement<'_>]) -> bool {
+pub(super) fn manages_its_transaction(format: Format, statements: &[Statement<'_>]) -> bool {
     if !matches!(format, Format::Plain | Format::Paired) {
         return false;
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::atlas;
+use super::in_sqlx;
 use super::journal;
 use super::migration::{Format, Migration, Script};
 use super::names::{self, Named, Role};
@@ -121,6 +122,7 @@ impl<'a> Loader<'a> {
             let scripts = self.scripts(step)?;
             migrations.extend(scripts.map(|(up, down)| Migration { version, up, down }));
         }
+        self.oddities.extend(in_sqlx::own_transactions(self.place, self.format, &migrations));
         match unreadable::error(self.place, self.problems) {
             Some(error) => Err(error),
             None => Ok((self.format, migrations, self.oddities)),

@@ -26,6 +26,7 @@ mod atlas;
 mod code;
 mod failure;
 mod history;
+mod in_sqlx;
 mod journal;
 mod ledger;
 mod load;

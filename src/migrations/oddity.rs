@@ -59,6 +59,8 @@ pub enum OddityKind {
     PassedOver,
     /// A file sets an option in a way that its runner does not read.
     IgnoredOption,
+    /// A file begins a transaction, and the app depends on sqlx, which runs each file in one.
+    OwnTransaction,
 }
 
 impl OddityKind {
@@ -69,6 +71,7 @@ impl OddityKind {
             OddityKind::SameVersion => "same-version",
             OddityKind::PassedOver => "passed-over",
             OddityKind::IgnoredOption => "ignored-option",
+            OddityKind::OwnTransaction => "own-transaction",
         }
     }
 
@@ -79,6 +82,7 @@ impl OddityKind {
             OddityKind::SameVersion => "sqlx fails at the second one; other runners decide on the order by themselves",
             OddityKind::PassedOver => "databases that a runner made do not have what it passed over",
             OddityKind::IgnoredOption => "the migration runs without the option",
+            OddityKind::OwnTransaction => "SQLite refuses BEGIN in a transaction, and the app does not start",
         }
     }
 
@@ -87,7 +91,7 @@ impl OddityKind {
         match self {
             OddityKind::Order => "order",
             OddityKind::SameVersion | OddityKind::PassedOver => "files",
-            OddityKind::IgnoredOption => "why",
+            OddityKind::IgnoredOption | OddityKind::OwnTransaction => "why",
         }
     }
 }

@@ -270,3 +270,34 @@ fn atlas() {
     assert_eq!(oddities.len(), 1, "{oddities:?}");
     assert!(oddities[0].contains("Atlas passes over 20260103120000_c.sql"), "{oddities:?}");
 }
+
+/// sqlx has no format of its own.
+#[test]
+fn a_transaction_within_that_of_sqlx_is_an_oddity() {
+    const OWN: &str = "BEGIN; CREATE TABLE b(x); COMMIT;";
+    let oddities = |manifest: &str, name: &str, sql: &str| -> Vec<String> {
+        let project = folder(&[("Cargo.toml", manifest), ("db/migrations/1_a.sql", "CREATE TABLE a(x)")]);
+        super::write(project.path(), &format!("db/migrations/{name}"), sql.as_bytes());
+        let history = Migrations::load(project.path().join("db/migrations")).unwrap();
+        history.oddities().iter().map(|oddity| format!("{:?}: {oddity}", oddity.kind())).collect()
+    };
+    let found = ["OwnTransaction: migration 2 begins a transaction itself: 2_b.sql"];
+    for manifest in [
+        "[dependencies]\nsqlx = { version = \"0.9\", features = [\"sqlite\"] }\n",
+        "[dependencies]\nsqlx.workspace = true\n",
+        "[workspace.dependencies]\nsqlx=\"0.8\"\n",
+        "[dev-dependencies.sqlx]\nversion = \"0.9\"\n",
+    ] {
+        assert_eq!(oddities(manifest, "2_b.sql", OWN), found, "{manifest}");
+        assert_eq!(oddities(manifest, "2_b.sql", "CREATE TABLE b(x)"), [""; 0]);
+        assert_eq!(oddities(manifest, "2_b.sql", &format!("-- no-transaction\n{OWN}")), [""; 0]);
+        let trigger = "CREATE TRIGGER t AFTER INSERT ON a BEGIN DELETE FROM a; END;";
+        assert_eq!(oddities(manifest, "2_b.sql", trigger), [""; 0]);
+    }
+    for manifest in ["[dependencies]\nrusqlite = \"0.43\"\n# sqlx = \"0.9\"\n", "[dependencies]\nsqlx-like = \"1\"\n"] {
+        assert_eq!(oddities(manifest, "2_b.sql", OWN), [""; 0], "{manifest}");
+    }
+    let of_refinery = "[dependencies]\nsqlx = \"0.9\"\n";
+    let project = folder(&[("Cargo.toml", of_refinery), ("migrations/V1__a.sql", OWN)]);
+    assert_eq!(Migrations::load(project.path().join("migrations")).unwrap().oddities(), []);
+}

@@ -84,6 +84,7 @@ const FOUND: [&str; 15] = [
 /// | `same-version` | `history_is_linear` | two migrations have the same number |
 /// | `passed-over` | `history_is_linear` | the runner passes over a file |
 /// | `ignored-option` | `history_is_linear` | the runner does not read an option of a file |
+/// | `own-transaction` | `history_is_linear` | a file begins a transaction within that of sqlx, on which the app depends |
 /// | `not-filled` | `every_version_upgrades_with_data` | a table could not be filled |
 /// | `fails-on-data` | `every_version_upgrades_with_data` | the migration fails on rows that the version before it accepts |
 /// | `rebuild-fires-fk-actions` | `every_row_survives` | DROP TABLE of a parent deletes the rows that refer to it, or sets their references to NULL |
@@ -122,6 +123,7 @@ pub const MIGRATION_CODES: &[&str] = &[
     "same-version",
     "passed-over",
     "ignored-option",
+    "own-transaction",
     "not-filled",
     "fails-on-data",
     "rebuild-fires-fk-actions",
