@@ -2,7 +2,8 @@
 
 use super::anomaly::{Anomaly, anomaly};
 use super::problem::{FoundProblem, Problem};
-use super::run::{Run, TaskOutcome, TriedRemedy};
+use super::remedy::TriedRemedy;
+use super::run::{Run, TaskOutcome};
 use super::serial_runs::SerialRuns;
 use crate::check::{Changes, TableChanges, changes_between};
 use crate::error::Result;

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::choices::bit;
 use super::diagnosis::Diagnosis;
 use super::explorer::{Explorer, Options, require_same_again};
 use super::problem::{Blocked, Invariant, MayFail, Problem};
+use super::remedy::{Remedy, TriedRemedy};
 use super::report::Report;
-use super::run::{self, Hidden, Remedy, Setup, Shared, Task, TaskAction, TriedRemedy};
+use super::run::{self, Hidden, Setup, Shared, Task, TaskAction};
 use super::serial_runs::SerialRuns;
 use super::threads::TaskThreads;
 use super::{choices, failure, scheduler};
@@ -342,7 +344,8 @@ impl<'a, S> Explore<'a, S> {
             let orders = serial_runs.orders();
             require_same_again(&mut serial_runs, &self.tasks, &orders)?;
         }
-        let tried = self.remedy(&base, options, (&worst.problem, &serial_runs.hidden))?;
+        let remedies = remedies(&worst.problem, serial_runs.readers(&worst.run));
+        let tried = self.remedy(&base, options, (&worst.problem, &remedies), &serial_runs.hidden)?;
         let diagnosis = Diagnosis::of(&mut serial_runs, &worst, tried)?;
         let left = worst.run.schedule.stuck.is_none().then(|| Arc::clone(worst.run.database.disk()));
         Ok(Err(Box::new(Failure { error: failure::render(&self.tasks, &diagnosis, &report), left })))
@@ -353,13 +356,14 @@ impl<'a, S> Explore<'a, S> {
         &self,
         base: &Address,
         options: Options<'_>,
-        (problem, hidden): (&Problem, &Arc<Hidden>),
+        (problem, remedies): (&Problem, &[Remedy]),
+        hidden: &Arc<Hidden>,
     ) -> Result<Option<TriedRemedy>> {
         // All schedules, not only the one that was repeated or those of a shard; few enough to keep a failure fast.
         let options = Options { replay: None, shard: Shard::ALL, most: 300, ..options };
-        let fits =
-            |remedy: &&Remedy| !remedy.needs_given_connection() || self.tasks.iter().all(|task| !task.owns_connections);
-        for remedy in remedies(problem).iter().filter(fits) {
+        let own = (0..).zip(&self.tasks).filter(|(_, task)| task.owns_connections);
+        let own = own.fold(0, |mask, (number, _)| mask | bit(number));
+        for remedy in remedies.iter().filter(|remedy| remedy.fits(own)) {
             // With the app's own settings of locks first, unless they are the problem.
             let mut with_timeout = is_without_timeout(problem);
             loop {
@@ -375,7 +379,8 @@ impl<'a, S> Explore<'a, S> {
                     let schedules = report.schedules();
                     return Ok(Some(TriedRemedy { remedy: *remedy, with_timeout, schedules }));
                 }
-                if with_timeout || !found.iter().any(|found| is_without_timeout(&found.problem)) {
+                let may_wait = !with_timeout && remedy.may_need_timeout();
+                if !may_wait || !found.iter().any(|found| is_without_timeout(&found.problem)) {
                     break;
                 }
                 with_timeout = true;
@@ -420,16 +425,16 @@ impl<'a, S> Explore<'a, S> {
     }
 }
 
-/// The remedies to try for a problem, in order.
-fn remedies(problem: &Problem) -> &'static [Remedy] {
+/// Returns the remedies to try for a problem, in order. `readers` are the tasks that write nothing, a bit each.
+fn remedies(problem: &Problem, readers: u8) -> Vec<Remedy> {
+    let reads = [Remedy::ReadTransaction(readers), Remedy::WiderReadTransaction(readers)];
+    let all = [Remedy::Immediate, Remedy::OneTransaction(readers), Remedy::WiderTransaction(readers)];
     match problem {
-        Problem::Busy(_, Blocked::NoTimeout) => {
-            &[Remedy::None, Remedy::Immediate, Remedy::OneTransaction, Remedy::WiderTransaction]
-        }
-        Problem::Busy(..) | Problem::Fails(..) | Problem::NoSerialOrder | Problem::Invariant(_) => {
-            &[Remedy::Immediate, Remedy::OneTransaction, Remedy::WiderTransaction]
-        }
-        _ => &[],
+        Problem::Busy(_, Blocked::NoTimeout) => [&[Remedy::None], &all[..]].concat(),
+        Problem::NoSerialOrder if readers != 0 => [&reads[..], &all].concat(),
+        Problem::Fails(task, _) if readers & bit(*task) != 0 => [&reads[..], &all].concat(),
+        Problem::Busy(..) | Problem::Fails(..) | Problem::NoSerialOrder | Problem::Invariant(_) => all.to_vec(),
+        _ => Vec::new(),
     }
 }
 

@@ -1,12 +1,13 @@
 //! The text of a failure.
 
 use super::anomaly::Anomaly;
-use super::choices::token;
+use super::choices::{bits, token};
 use super::diagnosis::Diagnosis;
 use super::locks::LockRefusal;
 use super::problem::Problem;
+use super::remedy::{Remedy, TriedRemedy};
 use super::report::{Report, headline, in_order, names, short};
-use super::run::{Remedy, Run, StatementLine, Task, TaskOutcome, TriedRemedy};
+use super::run::{Run, StatementLine, Task, TaskOutcome};
 use crate::check::Changes;
 use crate::error::{Error, ErrorKind};
 use crate::explore::{replay_note, runtime_help};
@@ -59,7 +60,9 @@ pub(super) fn render(tasks: &[Task], diagnosis: &Diagnosis<'_>, report: &Report)
     if report.outcomes.len() > 1 {
         error = error.evidence(report.extent(), report.lines());
     }
-    for help in helps(problem, diagnosis.tried.as_ref(), Driver::of(tasks, run)) {
+    let driver = Driver::of(tasks, run);
+    let tried = diagnosis.tried.as_ref().map(|tried| in_words(tasks, tried, driver));
+    for help in helps(problem, tried) {
         error = error.help(help);
     }
     if let Problem::Panics(task) = problem
@@ -217,14 +220,21 @@ impl Driver {
 }
 
 /// Returns what a remedy does, as a help that ends with how it was tried.
-fn in_words(tried: &TriedRemedy, driver: Driver) -> String {
+fn in_words(tasks: &[Task], tried: &TriedRemedy, driver: Driver) -> String {
     let what = match tried.remedy {
         Remedy::Immediate => format!("begin the transaction with BEGIN IMMEDIATE ({})", driver.immediate()),
-        Remedy::WiderTransaction => {
+        Remedy::ReadTransaction(_) | Remedy::WiderReadTransaction(_) => "read within one transaction".into(),
+        Remedy::WiderTransaction(_) => {
             "begin the transaction with BEGIN IMMEDIATE before the first read, and commit after the last write".into()
         }
-        Remedy::OneTransaction => "read and write within one transaction that begins with BEGIN IMMEDIATE".into(),
+        Remedy::OneTransaction(_) => "read and write within one transaction that begins with BEGIN IMMEDIATE".into(),
         Remedy::None => String::new(),
+    };
+    let readers: Vec<&str> = bits(tried.remedy.readers()).map(|task| tasks[task].name.as_str()).collect();
+    let what = match readers.as_slice() {
+        [] => what,
+        [one] => format!("{what} (BEGIN is enough for {one}, which writes nothing)"),
+        more => format!("{what} (BEGIN is enough for {}, which write nothing)", more.join(" and ")),
     };
     let timeout = driver.timeout();
     let what = match (tried.remedy, tried.with_timeout) {
@@ -235,8 +245,8 @@ fn in_words(tried: &TriedRemedy, driver: Driver) -> String {
     format!("{what}   tried: all {} schedules are fine", tried.schedules)
 }
 
-fn helps(problem: &Problem, tried: Option<&TriedRemedy>, driver: Driver) -> Vec<String> {
-    let mut helps: Vec<String> = tried.map(|tried| in_words(tried, driver)).into_iter().collect();
+fn helps(problem: &Problem, tried: Option<String>) -> Vec<String> {
+    let mut helps: Vec<String> = tried.into_iter().collect();
     match problem {
         Problem::Busy(_, blocked) => {
             if blocked.is_upgrade() && helps.is_empty() {

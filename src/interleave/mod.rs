@@ -103,6 +103,7 @@ mod locks;
 mod new_ids;
 mod problem;
 mod reduction;
+mod remedy;
 mod report;
 mod run;
 mod scheduler;

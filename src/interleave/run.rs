@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::choices::{bit, switches};
 use super::locks::{HeldLocks, LockRefusal};
+use super::remedy::Remedy;
 use crate::check::{Digest, Mask, shown};
 use crate::db::Address;
 use crate::error::Result;
@@ -36,33 +37,6 @@ pub(super) struct Task {
 
 /// The outcome of a task. Its value is text, as `Debug` shows it.
 pub(super) type TaskOutcome = Outcome<String>;
-
-/// A change that may help, tried on the tasks without changing their code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Remedy {
-    None,
-    /// Transactions that do not say how they begin, begin IMMEDIATE.
-    Immediate,
-    /// Everything that a task does is one transaction that begins IMMEDIATE.
-    OneTransaction,
-    /// The same for tasks that begin transactions of their own: the scheduler keeps the write lock for them.
-    WiderTransaction,
-}
-
-impl Remedy {
-    /// Returns true if it is tried on the connection that a task is given.
-    pub(super) fn needs_given_connection(self) -> bool {
-        self == Remedy::OneTransaction
-    }
-}
-
-/// A remedy with which all of so many schedules were fine.
-pub(super) struct TriedRemedy {
-    pub(super) remedy: Remedy,
-    /// True if connections have to wait for locks, too.
-    pub(super) with_timeout: bool,
-    pub(super) schedules: u64,
-}
 
 /// The outcome of a task that took part, and its connection.
 pub(super) type EndedTask = Option<(TaskOutcome, Connection)>;

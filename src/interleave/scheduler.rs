@@ -12,7 +12,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::choices::{Chooser, bit, bits};
-use super::run::{EndedTask, Hidden, Remedy, ScheduleRecord, Stuck, TaskOutcome, begins_deferred};
+use super::remedy::Remedy;
+use super::run::{EndedTask, Hidden, ScheduleRecord, Stuck, TaskOutcome, begins_deferred};
 use super::scheduler_state::SchedulerState;
 use super::stall::StallDetector;
 use super::task_state::{Phase, TaskState};
@@ -350,11 +351,12 @@ impl Scheduler {
 
     /// Returns true if the remedy gives the write lock to a task that starts this statement outside of a transaction: its
     /// transaction is to begin IMMEDIATE although the statement does not say so, or everything that the task does.
-    pub(super) fn keeps_lock(&self, sql: &str) -> bool {
+    pub(super) fn keeps_lock(&self, task: usize, sql: &str) -> bool {
         match self.options.remedy {
             Remedy::Immediate => begins_deferred(sql),
-            Remedy::WiderTransaction => true,
-            Remedy::None | Remedy::OneTransaction => false,
+            Remedy::WiderTransaction(_) => true,
+            Remedy::WiderReadTransaction(readers) => readers & bit(task) != 0,
+            Remedy::None | Remedy::ReadTransaction(_) | Remedy::OneTransaction(_) => false,
         }
     }
 

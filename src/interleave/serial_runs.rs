@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::choices::{Chooser, bit, bits};
 use super::new_ids::NewIds;
-use super::run::{Hidden, Remedy, Run, TaskOutcome};
+use super::remedy::Remedy;
+use super::run::{Hidden, Run, TaskOutcome};
 use super::scheduler::RunOptions;
 use super::threads::TaskThreads;
 use super::transactions;
@@ -122,6 +123,13 @@ impl<'a> SerialRuns<'a> {
         self.by_transaction.clear();
         self.renamed.clear();
         Ok(true)
+    }
+
+    /// Returns the tasks that have never begun to write, here and in `run`, a bit each.
+    pub(super) fn readers(&self, run: &Run) -> u8 {
+        let all = (0..self.tasks).fold(0, |mask, task| mask | bit(task));
+        let events = self.serial.values().chain([run]).flat_map(|run| &run.schedule.events);
+        events.filter(|event| event.took_write_lock).fold(all, |mask, event| mask & !bit(event.task))
     }
 
     /// Removes and returns the run of an order.

@@ -11,7 +11,8 @@ use rusqlite::{Connection, TransactionBehavior, ffi};
 use super::choices::{bit, bits};
 use super::digests::KnownDigests;
 use super::locks;
-use super::run::{Remedy, Run, Setup, Shared, StatementLine, Stuck, Task, TaskAction, TaskOutcome};
+use super::remedy::Remedy;
+use super::run::{Run, Setup, Shared, StatementLine, Stuck, Task, TaskAction, TaskOutcome};
 use super::scheduler::{RunOptions, Scheduler};
 use super::scheduler_state::SchedulerState;
 use super::task_state::{Phase, TaskState};
@@ -62,7 +63,7 @@ impl TaskThreads {
         let thread = std::thread::Builder::new().name(task.name.clone()).spawn(move || {
             for Job { scheduler, mut connection, listening, remedy, shared } in jobs {
                 scheduler.begin(number);
-                let outcome = outcome_with(remedy, &action, &mut connection, &shared);
+                let outcome = outcome_with((remedy, number), &action, &mut connection, &shared);
                 drop(shared);
                 scheduler.end(number, outcome, connection);
                 drop(listening);
@@ -127,25 +128,34 @@ impl TaskThreads {
 /// Prepares the connection of a task. It reads the schema, which takes a lock and would be a step later.
 fn prepare(connection: &mut Connection, task: usize, remedy: Remedy) -> Result<()> {
     SeededRandom::on(connection, task as u64)?;
-    match remedy {
-        Remedy::Immediate => connection.set_transaction_behavior(TransactionBehavior::Immediate),
-        Remedy::None | Remedy::OneTransaction | Remedy::WiderTransaction => {}
+    if remedy == Remedy::Immediate {
+        connection.set_transaction_behavior(TransactionBehavior::Immediate);
     }
     connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
         .map_err(|error| Error::sqlite("read the schema", error))
 }
 
-fn outcome_with(remedy: Remedy, action: &TaskAction, connection: &mut Connection, shared: &Shared) -> TaskOutcome {
-    outcome_of(|| match remedy {
-        Remedy::OneTransaction => in_one_transaction(action, connection, shared),
-        _ => action(connection, remedy, shared),
+fn outcome_with(
+    (remedy, task): (Remedy, usize),
+    action: &TaskAction,
+    connection: &mut Connection,
+    shared: &Shared,
+) -> TaskOutcome {
+    outcome_of(|| match remedy.begin_around(task) {
+        Some(begin) => in_one_transaction(begin, action, connection, shared),
+        None => action(connection, remedy, shared),
     })
 }
 
-fn in_one_transaction(action: &TaskAction, connection: &mut Connection, shared: &Shared) -> Result<String, String> {
+fn in_one_transaction(
+    begin: &str,
+    action: &TaskAction,
+    connection: &mut Connection,
+    shared: &Shared,
+) -> Result<String, String> {
     let run = |connection: &Connection, sql| connection.execute_batch(sql).map_err(|error| error.to_string());
-    run(connection, "BEGIN IMMEDIATE")?;
+    run(connection, begin)?;
     let result = action(connection, Remedy::None, shared);
     run(connection, if result.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
     result
@@ -222,7 +232,7 @@ impl TaskEyes {
             if scheduler.options.remedy == Remedy::Immediate {
                 state.give_up_lock(self.task);
             }
-            if scheduler.keeps_lock(&text) {
+            if scheduler.keeps_lock(self.task, &text) {
                 (state, has_lock) = scheduler.keep_lock(state, self.task, waits);
             }
         }

@@ -77,7 +77,7 @@ pub(super) fn full_text() -> App {
         tx.commit()
     })
     .only_reads();
-    app.fix("BEGIN IMMEDIATE", |db, _| {
+    app.fix("BEGIN is enough", |db, _| {
         let tx = db.transaction()?;
         let ids: Vec<i64> = tx
             .prepare("SELECT rowid FROM found WHERE found MATCH 'pot'")?

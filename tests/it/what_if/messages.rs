@@ -171,7 +171,7 @@ pub(super) fn messages() -> App {
         Ok(Vec::<i64>::new())
     })
     .only_reads();
-    app.fix("BEGIN IMMEDIATE", |db, _| {
+    app.fix("BEGIN is enough", |db, _| {
         let tx = db.transaction()?;
         let unread: i64 = tx.query_row("SELECT unread FROM chats WHERE id = 1", [], |row| row.get(0))?;
         let count: i64 = tx.query_row("SELECT count(*) FROM messages WHERE chat = 1", [], |row| row.get(0))?;
