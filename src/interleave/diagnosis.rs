@@ -1,10 +1,11 @@
 //! The diagnosis of a schedule: its anomaly, the nearest serial order, and the differences between the two, as values.
 
 use super::anomaly::{Anomaly, anomaly};
+use super::choices::bit;
 use super::problem::{FoundProblem, Problem};
 use super::remedy::TriedRemedy;
 use super::run::{Run, TaskOutcome};
-use super::serial_runs::SerialRuns;
+use super::serial_runs::{SerialRuns, permutations};
 use crate::check::{Changes, TableChanges, changes_between};
 use crate::error::Result;
 
@@ -15,6 +16,8 @@ pub(super) struct Diagnosis<'a> {
     pub(super) anomaly: Option<Anomaly>,
     pub(super) nearest: Option<NearestOrder>,
     pub(super) tried: Option<TriedRemedy>,
+    /// A task that seems to have noticed a conflict, and the value with which it says so.
+    pub(super) noticed: Option<(usize, String)>,
 }
 
 /// The serial order that differs least from a run.
@@ -33,13 +36,39 @@ impl<'a> Diagnosis<'a> {
         tried: Option<TriedRemedy>,
     ) -> Result<Diagnosis<'a>> {
         if found.problem != Problem::NoSerialOrder {
-            return Ok(Diagnosis { found, anomaly: None, nearest: None, tried });
+            return Ok(Diagnosis { found, anomaly: None, nearest: None, tried, noticed: None });
         }
         let nearest = nearest_order(serial_runs, &found.run)?;
         let same_state = nearest.as_ref().filter(|nearest| nearest.changes.is_empty());
         let anomaly = Some(anomaly(serial_runs, &found.run, same_state.map(|nearest| &*nearest.order))?);
-        Ok(Diagnosis { found, anomaly, nearest, tried })
+        let noticed = noticed(serial_runs, &found.run)?;
+        Ok(Diagnosis { found, anomaly, nearest, tried, noticed })
     }
+}
+
+/// Returns a task that was going to write, has written nothing, and returns another value than by itself, if the others did
+/// their work as if it had not run: had it returned an error, nothing would be wrong. So does optimistic locking with `false`.
+fn noticed(serial_runs: &mut SerialRuns<'_>, run: &Run) -> Result<Option<(usize, String)>> {
+    let record = &run.schedule;
+    for task in 0..serial_runs.tasks {
+        let has_tried = record.events.iter().any(|event| event.task == task && event.took_write_lock);
+        let Some(TaskOutcome::Returned(value)) = &run.outcomes[task] else { continue };
+        if !has_tried || record.wrote & bit(task) != 0 {
+            continue;
+        }
+        let alone = serial_runs.serial(&[task])?;
+        if alone.schedule.wrote & bit(task) == 0 || alone.outcomes[task] == run.outcomes[task] {
+            continue;
+        }
+        let rest: Vec<usize> = (0..serial_runs.tasks).filter(|other| *other != task).collect();
+        for order in permutations(&rest) {
+            let serial = serial_runs.serial(&order)?;
+            if serial.digest == run.digest && rest.iter().all(|other| serial.outcomes[*other] == run.outcomes[*other]) {
+                return Ok(Some((task, value.clone())));
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn nearest_order(serial_runs: &mut SerialRuns<'_>, run: &Run) -> Result<Option<NearestOrder>> {

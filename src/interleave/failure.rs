@@ -70,6 +70,12 @@ pub(super) fn render(tasks: &[Task], diagnosis: &Diagnosis<'_>, report: &Report)
     {
         error = error.given(runtime_help(message), Error::help);
     }
+    if let Some((task, value)) = &diagnosis.noticed {
+        let (name, value) = (&tasks[*task].name, short(value));
+        error = error.help(format!(
+            "if {name} says with Ok({value}) that it has noticed a conflict, let it return an error then, and say so: .may_fail()"
+        ));
+    }
     let same_state = diagnosis.nearest.as_ref().is_some_and(|nearest| nearest.changes.is_empty());
     let may_share =
         matches!(diagnosis.anomaly, Some(Anomaly::SharedWork | Anomaly::StaleRead { .. } | Anomaly::WriteSkew));

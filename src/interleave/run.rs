@@ -95,6 +95,8 @@ pub(super) struct ScheduleRecord {
     pub(super) has_threads: bool,
     /// True if a task has run statements on the threads that sqlx has for its connections.
     pub(super) uses_sqlx: bool,
+    /// The tasks that have written to the disk, a bit each. An UPDATE of no rows does not.
+    pub(super) wrote: u8,
     /// True if the scheduler kept the write lock for a task.
     pub(super) kept_lock: bool,
 }

@@ -314,6 +314,10 @@ impl Scheduler {
             return Err(Refused(ffi::SQLITE_BUSY));
         }
         state.record.checkpointed |= locks::is_checkpoint(op);
+        // Temporary files have no name, and what is only in the journal is rolled back.
+        if matches!(op, Op::Write { file, .. } if !file.is_empty() && !file.ends_with("-journal")) {
+            state.record.wrote |= bit(task);
+        }
         if let Some(acquires) =
             touches(op).filter(|_| !is_opening && (self.options.checkpoints || !locks::is_end_of_read(op)))
         {

@@ -161,3 +161,51 @@ fn what_writes_needs_more_than_a_begin() {
     assert!(!error.to_string().contains("BEGIN is enough"), "{error}");
     assert!(error.to_string().contains("BEGIN IMMEDIATE   tried: all"), "{error}");
 }
+
+const MAY_BE_AN_ERROR: &str = "help: if bob says with Ok(false) that it has noticed a conflict, let it return an error then, and say so: .may_fail()";
+
+/// Sells one item if the stock is as it was read.
+fn sell_if_unchanged(db: &Connection) -> Result<bool, BoxError> {
+    let left = count(db, 1)?;
+    let sql = "UPDATE stock SET count = ?1 - 1 WHERE item = 1 AND count = ?1";
+    Ok(db.execute(sql, [left])? == 1)
+}
+
+#[test]
+fn optimistic_locking_that_returns_false() {
+    for db in [wal(), ROLLBACK.in_memory()] {
+        let explore = || explore(&db);
+        let sell = |db: &mut Connection| sell_if_unchanged(db);
+        let error = explore().task("alice", sell).task("bob", sell).try_run().unwrap_err().to_string();
+        assert!(error.contains(MAY_BE_AN_ERROR) || error.contains(&MAY_BE_AN_ERROR.replace("bob", "alice")), "{error}");
+        let or_error = |db: &mut Connection| match sell_if_unchanged(db)? {
+            true => Ok(()),
+            false => Err(BoxError::from("somebody else has sold one")),
+        };
+        explore().task("alice", or_error).task("bob", or_error).may_fail().run();
+    }
+}
+
+/// Where the task has written, or says nothing, or does not even try to write, no error would make it right.
+#[test]
+fn what_is_no_conflict_that_was_noticed() {
+    let db = wal();
+    let says_no_error = |code: fn(&mut Connection) -> Result<bool, BoxError>| {
+        let error = explore(&db).task("alice", code).task("bob", code).try_run().unwrap_err().to_string();
+        assert!(!error.contains("noticed a conflict"), "{error}");
+    };
+    says_no_error(|db| {
+        let left = count(db, 1)?;
+        write(db, left)?;
+        Ok(left == 10)
+    });
+    says_no_error(|db| sell_if_unchanged(db).map(|_| true));
+    says_no_error(|db| {
+        let (left, more) = (count(db, 1)?, count(db, 2)?);
+        let sells = left + more == 15;
+        if sells {
+            db.execute("UPDATE stock SET count = count - 1", [])?;
+        }
+        Ok(sells)
+    });
+}
