@@ -75,7 +75,8 @@ pub(crate) fn shipped_migrations_are_frozen(
     let settings = env::settings()?;
     let files: Vec<Frozen> = databases.history.iter().map(|migration| frozen(&databases.history, migration)).collect();
     let shipped = read(&lock)?;
-    compare(&lock, shipped.as_deref().unwrap_or_default(), &files)?;
+    let folder = databases.history.code().is_none().then(|| lock.with_extension(""));
+    compare((&lock, folder), shipped.as_deref().unwrap_or_default(), &files)?;
     let known = shipped.as_ref().map_or(0, Vec::len);
     if known == files.len() {
         return Ok(None);
@@ -167,8 +168,8 @@ fn write(lock: &Path, files: &[Frozen]) -> Result<()> {
     real_file::replace(lock, &[text.as_bytes()]).map_err(|error| Error::io("write the frozen migrations", lock, error))
 }
 
-/// Returns an error unless the shipped migrations are the first ones of the files, unchanged.
-fn compare(lock: &Path, shipped: &[Frozen], files: &[Frozen]) -> Result<()> {
+/// Returns an error unless the shipped migrations are the first ones of the files, unchanged. Code has no folder.
+fn compare((lock, folder): (&Path, Option<PathBuf>), shipped: &[Frozen], files: &[Frozen]) -> Result<()> {
     for (place, old) in shipped.iter().enumerate() {
         let here = files.iter().find(|file| file.version == old.version);
         let elsewhere = files.iter().find(|file| file.hash == old.hash);
@@ -183,21 +184,21 @@ fn compare(lock: &Path, shipped: &[Frozen], files: &[Frozen]) -> Result<()> {
             _ => continue,
         };
         let line = |frozen: &Frozen| format!("{} {} {}", frozen.version, frozen.hash, frozen.name);
-        // The command is pasted outside the folder.
-        let folder = lock.with_extension("");
         let mut diff = format!("- {}", line(old));
         if let Some(now) = now {
             let _ = write!(diff, "\n+ {}", line(now));
         }
-        return Err(Error::new(ErrorKind::Suite, format!("migration {} {what}: {}", old.version, old.name))
-            .evidence(format!("from {} to the files", lock.display()), diff)
+        let to = if folder.is_some() { "the files" } else { "the app's runner" };
+        let error = Error::new(ErrorKind::Suite, format!("migration {} {what}: {}", old.version, old.name))
+            .evidence(format!("from {} to {to}", lock.display()), diff)
             .migration(&old.name)
             .path(lock)
-            .help("restore it, and make the change in a new migration: databases in the field have run the old one")
-            .help(format!(
-                "to see the change: git log -p -- {}",
-                folder.join(now.map_or(&old.name, |now| &now.name)).display()
-            )));
+            .help("restore it, and make the change in a new migration: databases in the field have run the old one");
+        return Err(error.given(folder, |error, folder| {
+            // The command is pasted outside the folder.
+            let file = folder.join(now.map_or(&old.name, |now| &now.name));
+            error.help(format!("to see the change: git log -p -- {}", file.display()))
+        }));
     }
     Ok(())
 }

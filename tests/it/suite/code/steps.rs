@@ -108,3 +108,40 @@ fn rows_that_a_step_refuses() {
     let error = Suite::new(template).try_test("every_version_upgrades_with_data").unwrap_err().to_string();
     assert!(error.contains("CREATE UNIQUE INDEX notes_title"), "{error}");
 }
+
+/// The rows of the suite are others with another seed, or with the next version of this crate.
+#[test]
+fn the_hash_of_a_step_does_not_depend_on_rows() {
+    fn in_the_text(db: &Connection, version: i64) -> Result<()> {
+        if version == 1 {
+            return db.execute_batch(NOTES);
+        }
+        let mut notes = db.prepare("SELECT title FROM notes WHERE title IS NOT NULL")?;
+        let titles: Vec<String> = notes.query_map([], |row| row.get(0))?.collect::<Result<_>>()?;
+        let quoted = |title: &String| title.replace('\'', "''");
+        titles.iter().map(quoted).try_for_each(|title| {
+            db.execute_batch(&format!("UPDATE notes SET title = '{title}' WHERE title = '{title}'"))
+        })
+    }
+    let template = app(2, |db, to| Ok(run(db, to, in_the_text)?));
+    let folder = tempfile::tempdir().unwrap();
+    let lock = folder.path().join("migrations.lock");
+    std::fs::write(&lock, "2 0000000000000000 version 2\n").unwrap();
+    let says = |seed| {
+        let suite = Suite::new(template).lock_file(&lock).seed(seed);
+        suite.try_test("shipped_migrations_are_frozen").unwrap_err().to_string()
+    };
+    assert_eq!(says(1), says(2));
+    let start = format!(
+        "\
+migration 2 was edited after it was shipped: version 2
+
+  from {} to the app's runner:
+    - 2 0000000000000000 version 2
+    + 2 ",
+        lock.display()
+    );
+    assert!(says(1).starts_with(&start), "{}", says(1));
+    // There is no file to look at.
+    assert!(!says(1).contains("git log"), "{}", says(1));
+}
