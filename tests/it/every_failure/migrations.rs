@@ -55,10 +55,19 @@ pub(super) fn all(page: &mut Page) {
         fs::create_dir_all(folder.join(file).parent().unwrap()).unwrap();
         fs::write(folder.join(file), text).unwrap();
     }
-    let suite = Suite::new(leaked(Template::new(folder.to_str().unwrap().to_owned().leak())));
+    let of_folder = |folder: &Path| Suite::new(leaked(Template::new(folder.to_str().unwrap().to_owned().leak())));
     page.failure(
         "What the runner does otherwise than the files suggest, `history_is_linear`:",
-        suite.try_test("history_is_linear"),
+        of_folder(&folder).try_test("history_is_linear"),
+    );
+    let project = scratch().join("of_sqlx");
+    fs::create_dir_all(project.join("migrations")).unwrap();
+    fs::write(project.join("Cargo.toml"), "[dependencies]\nsqlx = \"0.9\"\n").unwrap();
+    fs::write(project.join("migrations/1_users.sql"), "BEGIN;\nCREATE TABLE users(id INTEGER PRIMARY KEY);\nCOMMIT;\n")
+        .unwrap();
+    page.failure(
+        "A file that begins a transaction, in an app on sqlx, `history_is_linear`:",
+        of_folder(&project.join("migrations")).try_test("history_is_linear"),
     );
     let unfilled =
         [("1_t.sql", "CREATE TABLE t(x INTEGER NOT NULL CHECK (x * x = 7));"), ("2_u.sql", "CREATE TABLE u(x);")];
