@@ -250,7 +250,8 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<&'static str> {
             helps.push("if its transactions are independent of each other, say so: .independent_transactions()");
         }
         Problem::WaitsInVain => helps.push(
-            "let the pool of the test wait for less: connection_timeout of r2d2, acquire_timeout of sqlx, timeouts of deadpool",
+            "let the pool of the test wait for a tenth of a second at most, since it waits in many runs: connection_timeout of r2d2, \
+             acquire_timeout of sqlx, timeouts of deadpool",
         ),
         Problem::LeftOpen => {
             if diagnosis.run.has_only_savepoints() {
