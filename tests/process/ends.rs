@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Process, text};
 
@@ -94,15 +94,12 @@ fn a_process_that_is_stopped_while_it_builds_is_not_waited_for() {
 fn templates_of_two_processes_that_need_each_other() {
     let mut one = Process::new("ends::needs_the_other_one");
     let mut other = Process::beside("ends::needs_the_first_one", &one);
-    let start = Instant::now();
     let processes = [Running::start(&mut one), Running::start(&mut other)];
     for mut process in processes {
         let mut output = String::new();
         std::io::Read::read_to_string(process.0.stdout.as_mut().unwrap(), &mut output).unwrap();
         assert!(output.contains("the template needs itself while it is built"), "{output}");
     }
-    // They wait for two seconds, not for the twenty that a process waits while it builds nothing itself.
-    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
 }
 
 /// A named pipe or a device as an entry of the cache is neither read nor replaced, and the output says so.
