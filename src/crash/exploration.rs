@@ -40,9 +40,7 @@ pub(super) fn explore<'a>(
         if options.may_change_nothing {
             return Ok(report);
         }
-        return Err(Error::new(ErrorKind::Crash, "the action changes nothing, so there is nothing to lose")
-            .help("prepare the database so that it has something to do")
-            .into());
+        return Err(changes_nothing(&recording).into());
     }
     let resumable = draw::spread(commits.commits() as u64 - 1, MAX_SECOND_RUNS, SEED);
     let resumable = resumable.into_iter().filter_map(|index| usize::try_from(index + 1).ok());
@@ -81,6 +79,18 @@ pub(super) fn explore<'a>(
         }
     }
     Ok(explorer.report())
+}
+
+fn changes_nothing(recording: &Recording) -> Error {
+    let error = |headline| Error::new(ErrorKind::Crash, headline);
+    match &recording.rolled_back {
+        Some(sql) => error("the action changes nothing: it writes, and its transaction is rolled back")
+            .sql(sql)
+            .help(explore::COMMIT_IT)
+            .help("if it rolls back on purpose, prepare the database so that it does not"),
+        None => error("the action changes nothing, so there is nothing to lose")
+            .help("prepare the database so that it has something to do"),
+    }
 }
 
 impl Explorer<'_, '_> {

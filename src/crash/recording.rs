@@ -187,6 +187,8 @@ pub(super) struct Recording {
     pub(super) promise: Promise,
     /// The files beside the database during it.
     pub(super) beside: FileHistory,
+    /// The statement that wrote in a transaction that was rolled back.
+    pub(super) rolled_back: Option<String>,
     /// The number of statements.
     statements: u64,
 }
@@ -230,8 +232,8 @@ pub(super) fn record(
     promise.locks_are_kept |= Promise::of(&connection)?.locks_are_kept;
     connection.close().map_err(|(_, error)| Error::sqlite("close the database", error))?;
     copy.disk().gate().set(None);
-    let (beside, statements) = (watch.take(), limit.statements());
-    Ok(Recording { files, log: log.take(), start, promise, beside, statements })
+    let (beside, statements, rolled_back) = (watch.take(), limit.statements(), limit.rolled_back());
+    Ok(Recording { files, log: log.take(), start, promise, beside, rolled_back, statements })
 }
 
 /// The action run again on what a power cut left.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 
+use super::open_transactions::Blocked;
 use super::statement_limit::StatementLimit;
 use crate::db::{TestDb, again_with};
 use crate::draw::{self, Draw};
@@ -87,9 +88,19 @@ pub(crate) fn require_success<T>(
             .help("commit it: transaction.commit()?")
     };
     match outcome {
-        Outcome::Failed(error) => Err(Error::new(kind, format!("the action fails without any {fault}"))
-            .evidence("it says", error)
-            .help(help_for(error))),
+        Outcome::Failed(says) => {
+            let error = Error::new(kind, format!("the action fails without any {fault}")).evidence("it says", says);
+            Err(match limit.blocked().filter(|_| says.contains("database is locked")) {
+                Some(Blocked { wants, holds }) => error
+                    .evidence("the statement that waits for the lock", wants)
+                    .evidence("another connection of the action has the lock", holds)
+                    .help(
+                        "run all statements of a transaction on its connection (sqlx: &mut *transaction, and not the pool): \
+                         another one waits for its end in vain",
+                    ),
+                None => error.help(help_for(says)),
+            })
+        }
         Outcome::Panicked(message) => {
             let error = Error::new(kind, format!("the action panics without any {fault}")).evidence("it says", message);
             Err(error.given(runtime_help(message), Error::help))

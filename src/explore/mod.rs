@@ -6,6 +6,7 @@ mod app_thread;
 mod cancellation;
 mod changes;
 mod contents;
+mod open_transactions;
 mod own_connections;
 mod statement_limit;
 
@@ -17,6 +18,7 @@ pub(crate) use self::app_thread::AppThread;
 pub(crate) use self::cancellation::Cancellation;
 pub(crate) use self::changes::{ActionPart, ContentChanges, FILE_BY_FILE};
 pub(crate) use self::contents::{ContentMatch, Files, KnownContents, fold, fold_disk, same_files};
+pub(crate) use self::open_transactions::{COMMIT_IT, OpenTransactions};
 pub(crate) use self::own_connections::action_on_copies;
 pub use self::own_connections::{DbCopy, Finish, Later, Now};
 pub(crate) use self::statement_limit::StatementLimit;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::open_transactions::{Blocked, OpenTransactions};
 use crate::error::Error;
 use crate::report::count;
 use crate::sql::keyword;
@@ -36,6 +37,8 @@ struct State {
     last: BTreeMap<String, u64>,
     is_exceeded: bool,
     left_open: bool,
+    /// Those of a run without a fault: the text of each statement takes its time.
+    transactions: OpenTransactions,
 }
 
 impl StatementLimit {
@@ -62,6 +65,16 @@ impl StatementLimit {
     /// Returns true if the run has closed a connection of its own within a transaction.
     pub(crate) fn has_left_open(&self) -> bool {
         self.lock().left_open
+    }
+
+    /// Returns the first statement that wrote in a transaction that was rolled back, if there is no limit.
+    pub(crate) fn rolled_back(&self) -> Option<String> {
+        self.lock().transactions.rolled_back().map(str::to_owned)
+    }
+
+    /// Returns the last statement that wanted to write while another connection of the run did, if there is no limit.
+    pub(super) fn blocked(&self) -> Option<Blocked> {
+        self.lock().transactions.blocked().cloned()
     }
 
     pub(crate) fn is_exceeded(&self) -> bool {
@@ -93,6 +106,9 @@ impl Listener for StatementLimit {
         let mut state = self.lock();
         state.statements += 1;
         let over = state.statements.saturating_sub(self.most);
+        if self.most == u64::MAX {
+            state.transactions.starts(statement.connection, statement.in_transaction, &(statement.text)());
+        }
         // The text of a statement costs more than many a statement.
         let is_close = state.statements + FURTHER > self.most && self.most < u64::MAX;
         let is_in_vain = self.most < u64::MAX && statement.in_transaction && keyword(&(statement.text)()) == "BEGIN";

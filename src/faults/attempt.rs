@@ -163,6 +163,8 @@ pub(super) struct Baseline {
     pub(super) sessions: (Session, Session),
     /// Modules keep state of these tables in the connection.
     pub(super) virtual_tables: Vec<String>,
+    /// True if the action writes and changes nothing, because it is rolled back.
+    pub(super) is_rolled_back: bool,
     counter: Arc<FaultInjector>,
 }
 
@@ -193,8 +195,19 @@ impl Baseline {
         let virtual_tables = virtual_tables(&first.connection)
             .map_err(|error| Error::sqlite("read the names of virtual tables", error))?;
         let sessions = (first.found, Session::of(&first.connection));
-        let counter = first.injector;
-        Ok(Baseline { contents, before, after, commits: Vec::new(), value, sessions, virtual_tables, counter })
+        let is_rolled_back = after == before && first.injector.limit.rolled_back().is_some();
+        let baseline = Baseline {
+            contents,
+            before,
+            after,
+            commits: Vec::new(),
+            value,
+            sessions,
+            virtual_tables,
+            is_rolled_back,
+            counter: first.injector,
+        };
+        Ok(baseline)
     }
 
     /// Runs the action once more without a fault, and hides what differs from the first run by now. Returns false if that is

@@ -287,7 +287,8 @@ impl Listener for FaultInjector {
         if has_happened {
             self.note_files_then();
         }
-        let in_transaction = statement.in_transaction && has_happened;
+        // Before the fault, no BEGIN is in vain.
+        let in_transaction = statement.in_transaction && (has_happened || self.fault.is_none());
         let start = self.limit.starts(&Started { in_transaction, ..*statement });
         if self.armed.load(Ordering::Relaxed) && self.limit.is_exceeded() {
             self.armed.store(false, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::fault::Kind;
+use crate::explore::COMMIT_IT;
 use crate::report::{Raw, count, not_compared, printable};
 
 /// The faults that a [`Sweep`](super::Sweep) has tried.
@@ -17,6 +18,7 @@ pub struct Report {
     pub masked: Vec<String>,
     /// The virtual tables. Their modules keep state in the connection that a fault may leave wrong.
     pub virtual_tables: Vec<String>,
+    pub(super) is_rolled_back: bool,
 }
 
 /// The runs with one kind of fault.
@@ -86,6 +88,9 @@ impl Raw for Report {
         }
         if let Some(masked) = not_compared(&self.masked) {
             write!(f, "\n  {masked}")?;
+        }
+        if self.is_rolled_back {
+            write!(f, "\nnote: the action writes and changes nothing, because it is rolled back; {COMMIT_IT}")?;
         }
         Ok(())
     }

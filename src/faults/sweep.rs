@@ -271,7 +271,8 @@ impl Sweeper<'_> {
     fn with_hidden(&self, report: Report) -> Report {
         let masked = self.baseline.contents.masked();
         let virtual_tables = self.baseline.virtual_tables.clone();
-        Report { ignores_value: self.baseline.value.is_none(), masked, virtual_tables, ..report }
+        let (ignores_value, is_rolled_back) = (self.baseline.value.is_none(), self.baseline.is_rolled_back);
+        Report { ignores_value, masked, virtual_tables, is_rolled_back, ..report }
     }
 
     fn look(&mut self, fault: Fault, tried: &mut Tried) -> Result<(), Box<Failure>> {

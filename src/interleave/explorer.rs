@@ -90,6 +90,8 @@ struct Tally {
     found: Vec<FoundProblem>,
     outcomes: BTreeMap<String, u64>,
     notes: BTreeMap<String, u64>,
+    /// The tasks that succeed though they are rolled back, each with its number of schedules.
+    rolled_back: BTreeMap<usize, u64>,
     schedules: u64,
     of_all_shards: u64,
     /// The schedules without a problem in which a task fails.
@@ -104,6 +106,12 @@ impl<'a, 'r> Explorer<'a, 'r> {
     /// Runs the serial orders and then the schedules. Returns a report, and the worst schedule of each problem.
     pub(super) fn run(mut self) -> Result<(Report, Vec<FoundProblem>)> {
         let (selection, of) = self.explore()?;
+        // A task that is rolled back in some of them may have found that there is nothing to do.
+        for (task, times) in std::mem::take(&mut self.tally.rolled_back) {
+            if times == self.tally.schedules {
+                self.tally.notes.insert(report::rolled_back(self.tasks, task), times);
+            }
+        }
         let report = Report {
             tasks: report::names(self.tasks),
             schedules: self.tally.schedules,
@@ -326,6 +334,11 @@ impl<'a, 'r> Explorer<'a, 'r> {
         self.tally.schedules += 1;
         if let Some((reader, writer)) = run.schedule.held_back {
             *self.tally.notes.entry(report::held_back(self.tasks, reader, writer)).or_default() += 1;
+        }
+        for (task, outcome) in run.outcomes.iter().enumerate() {
+            if matches!(outcome, Some(TaskOutcome::Returned(_))) && run.schedule.is_rolled_back(task) {
+                *self.tally.rolled_back.entry(task).or_default() += 1;
+            }
         }
         let classification = classify(self.serial_runs, &run, self.options.may_fail, self.options.invariant)?;
         if let Classification::SerialOrder(order) = &classification {

@@ -5,6 +5,7 @@ use std::fmt;
 use super::problem::{Blocked, Problem};
 use super::run::{Run, Task, TaskOutcome};
 use crate::env::Shard;
+use crate::explore::COMMIT_IT;
 use crate::report::{Raw, count, printable};
 
 /// The way in which schedules were chosen.
@@ -196,6 +197,11 @@ fn because(blocked: Blocked) -> &'static str {
 pub(super) fn held_back(tasks: &[Task], reader: usize, writer: usize) -> String {
     let (reader, writer) = (&tasks[reader].name, &tasks[writer].name);
     format!("{reader} is still reading when {writer} runs a checkpoint, which stops there: the WAL cannot be reset")
+}
+
+/// A task that succeeds and is rolled back.
+pub(super) fn rolled_back(tasks: &[Task], task: usize) -> String {
+    format!("{} writes and changes nothing, because it is rolled back; {COMMIT_IT}", tasks[task].name)
 }
 
 /// Puts a text on one line and shortens it.

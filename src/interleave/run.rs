@@ -11,7 +11,7 @@ use super::remedy::Remedy;
 use crate::check::{Digest, Mask, shown};
 use crate::db::Address;
 use crate::error::Result;
-use crate::explore::Outcome;
+use crate::explore::{OpenTransactions, Outcome};
 
 /// The value that the tasks of a run share.
 pub(super) type Shared = Arc<dyn Any + Send + Sync>;
@@ -99,6 +99,20 @@ pub(super) struct ScheduleRecord {
     pub(super) wrote: u8,
     /// True if the scheduler kept the write lock for a task.
     pub(super) kept_lock: bool,
+}
+
+impl ScheduleRecord {
+    /// Returns true if a task has run statements that write, and its transaction was rolled back, so that it has written nothing.
+    pub(super) fn is_rolled_back(&self, task: usize) -> bool {
+        if self.wrote & bit(task) != 0 {
+            return false;
+        }
+        let mut transactions = OpenTransactions::default();
+        for line in self.lines.iter().filter(|line| line.task == task) {
+            transactions.starts(0, line.in_transaction, &line.text);
+        }
+        transactions.rolled_back().is_some()
+    }
 }
 
 /// The work of a task from one turn to the next.

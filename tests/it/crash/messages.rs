@@ -123,14 +123,87 @@ fn an_action_that_does_nothing() {
 
   help: prepare the database so that it has something to do",
     );
-    // A transaction that is rolled back changes nothing either.
+    // Nothing is rolled back that writes nothing.
     let small = db(SMALL, SHOP);
-    let undone = crash::test(&small, |db| {
+    let reads = crash::test(&small, |db| {
         let transaction = db.transaction()?;
-        transaction.execute(ORDER, [])?;
-        transaction.rollback()
+        transaction.query_row("SELECT count(*) FROM orders", [], |row| row.get::<_, i64>(0))
     });
-    assert!(undone.try_run().unwrap_err().headline().starts_with("the action changes nothing"));
+    assert_eq!(reads.try_run().unwrap_err().headline(), "the action changes nothing, so there is nothing to lose");
+}
+
+#[test]
+fn an_action_that_forgets_its_commit() {
+    for profile in [SMALL, Profile::PRODUCTION] {
+        let forgets = crash::test(&db(profile, SHOP), |db| {
+            let transaction = db.transaction()?;
+            transaction.execute(ORDER, [])?;
+            transaction.execute(ITEMS, [])
+        })
+        .try_run();
+        says(
+            forgets,
+            "the action changes nothing: it writes, and its transaction is rolled back
+
+  sql:
+    INSERT INTO orders(id, customer, total) VALUES (3, 'ada', 250)
+
+  help: commit the transaction, transaction.commit()?: one that is dropped is rolled back
+  help: if it rolls back on purpose, prepare the database so that it does not",
+        );
+    }
+    let shop = db(Profile::PRODUCTION, SHOP);
+    let with_own_connection = crash::test_with(&shop, |copy| {
+        let mut own = Connection::open(copy.path())?;
+        own.transaction()?.execute(ORDER, [])
+    });
+    let headline = "the action changes nothing: it writes, and its transaction is rolled back";
+    assert_eq!(with_own_connection.try_run().unwrap_err().headline(), headline);
+}
+
+/// Part of a transaction goes to the pool by mistake.
+#[test]
+fn an_action_that_waits_for_itself() {
+    let db = db(Profile::PRODUCTION, SHOP);
+    let on_two = |begin: &'static str, wait: bool| {
+        crash::test_with(&db, move |copy| {
+            let (one, other) = (Connection::open(copy.path())?, Connection::open(copy.path())?);
+            other.busy_timeout(std::time::Duration::ZERO)?;
+            one.execute_batch(begin)?;
+            one.execute(ORDER, [])?;
+            if wait {
+                one.execute_batch("COMMIT")?;
+            }
+            other.execute(ITEMS, [])?;
+            if wait { Ok(()) } else { one.execute_batch("COMMIT") }
+        })
+    };
+    for begin in ["BEGIN", "BEGIN IMMEDIATE"] {
+        let holds = if begin == "BEGIN" { ORDER } else { begin };
+        let expected = format!(
+            "the action fails without any power cut
+
+  it says:
+    database is locked
+
+  the statement that waits for the lock:
+    {ITEMS}
+
+  another connection of the action has the lock:
+    {holds}
+
+  help: run all statements of a transaction on its connection (sqlx: &mut *transaction, and not the pool): another one \
+             waits for its end in vain"
+        );
+        says(on_two(begin, false).try_run(), &expected);
+    }
+    // One after the other, the two connections are no problem, and an error of the app's own is none of a lock.
+    on_two("BEGIN", true).independent_transactions().run();
+    let own = crash::test(&db, |db| {
+        db.execute(ORDER, []).map_err(|error| error.to_string())?;
+        Err::<(), _>(String::from("database is locked"))
+    });
+    assert!(own.try_run().unwrap_err().to_string().contains("help: prepare the database so that it succeeds"));
 }
 
 #[test]

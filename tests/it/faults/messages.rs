@@ -255,3 +255,27 @@ fn statements_on_another_connection_are_not_interrupted() {
     let error = faults::sweep(&db, read).only(Kind::Full).try_run().unwrap_err();
     assert_eq!(error.headline(), "no such fault can happen to the action: a full disk");
 }
+
+const NOTE: &str = "note: the action writes and changes nothing, because it is rolled back; commit the transaction, \
+                    transaction.commit()?: one that is dropped is rolled back";
+
+#[test]
+fn an_action_that_forgets_its_commit() {
+    for profile in [Profile::PRODUCTION, Profile::SQLITE_DEFAULTS] {
+        let db = db(profile, SHOP);
+        let forgets = faults::sweep(&db, |db| db.transaction()?.execute(ORDER, [])).run().to_string();
+        assert_eq!(forgets.lines().last(), Some(NOTE), "{forgets}");
+        let reads = faults::sweep(&db, |db| {
+            db.transaction()?.query_row("SELECT count(*) FROM orders", [], |row| row.get::<_, i64>(0))
+        });
+        assert!(!reads.run().to_string().contains("rolled back"));
+        // It has done something before it rolls back.
+        let then = faults::sweep(&db, |db| {
+            let transaction = db.transaction()?;
+            transaction.execute(ORDER, [])?;
+            transaction.commit()?;
+            db.transaction()?.execute(ITEMS, [])
+        });
+        assert!(!then.may_fail_after_commit().run().to_string().contains("rolled back"));
+    }
+}

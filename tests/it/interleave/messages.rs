@@ -1,9 +1,9 @@
 //! The texts of failures and reports.
 
 use sqlitmus::interleave::explore;
-use sqlitmus::rusqlite::{Connection, Result};
+use sqlitmus::rusqlite::{Connection, Result, TransactionBehavior};
 
-use super::{DEFERRED, IMMEDIATE, count, failure, wal};
+use super::{DEFERRED, IMMEDIATE, ROLLBACK, count, failure, wal};
 
 #[test]
 fn a_lost_update() {
@@ -164,4 +164,28 @@ fn the_line_to_repeat_a_schedule_names_the_test() {
     assert!(line.contains(" cargo test"), "{line}");
     // With one test thread, the name of the test is unknown.
     assert!(line.ends_with("cargo test") || line.ends_with("the_line_to_repeat_a_schedule_names_the_test"), "{line}");
+}
+
+#[test]
+fn a_task_that_forgets_its_commit() {
+    let note = "note: in 2 of them, alice writes and changes nothing, because it is rolled back; commit the transaction, \
+                transaction.commit()?: one that is dropped is rolled back";
+    let sell = "UPDATE stock SET count = count - 1 WHERE item = 1";
+    for db in [wal(), ROLLBACK.in_memory()] {
+        let forgets = |db: &mut Connection| {
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute(sell, [])
+        };
+        let report = explore(&db).task("alice", forgets).steps("bob", [sell]).run().to_string();
+        assert!(report.lines().any(|line| line == note), "{report}");
+        // One that rolls back where nothing is left has a reason.
+        let sells_the_last = |db: &mut Connection| {
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute("UPDATE stock SET count = count - 6 WHERE item = 1", [])?;
+            let is_there = count(&transaction, 1)? >= 0;
+            if is_there { transaction.commit().map(|()| true) } else { Ok(false) }
+        };
+        let report = explore(&db).task("alice", sells_the_last).task("bob", sells_the_last).run().to_string();
+        assert!(!report.contains("rolled back"), "{report}");
+    }
 }
