@@ -348,10 +348,13 @@ fn with_remains(finding: Finding, half: &HalfApplied) -> Finding {
     let finding = finding.evidence("changes that remain", changes(&half.before, &half.left));
     if let Some(error) = &half.error {
         let label = match half.kind {
-            FaultKind::Refusal => String::from("the statement that was made to fail"),
+            FaultKind::Refusal => String::from("the statement that sqlitmus refused, to see what a failure leaves"),
             FaultKind::Interrupt => format!("interrupted at step {} of {}", half.at, half.points),
         };
-        return finding.evidence(label, error.to_string());
+        return match &half.refused {
+            Some(sql) => finding.evidence(label, sql.as_str()).evidence("the error of that", error.to_string()),
+            None => finding.evidence(label, error.to_string()),
+        };
     }
     finding
 }

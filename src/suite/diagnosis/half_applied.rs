@@ -25,6 +25,8 @@ pub(crate) struct HalfApplied {
     pub(crate) left: Summary,
     /// The error of the migration.
     pub(crate) error: Option<Error>,
+    /// The statement that was refused, if the history is code: its error names none.
+    pub(crate) refused: Option<String>,
     /// The statement that causes it, if it ends the transaction of the runner.
     pub(crate) nested: Option<NestedTransaction>,
 }
@@ -54,6 +56,12 @@ pub(crate) fn half_applied(
     for (range, tried) in [(refusals, Tried::new()), (interrupts, tried)] {
         if let Some((at, left, error)) = sweep.all(range, tried)? {
             let empty = databases.open(&step.before.image)?;
+            let refused = match range.kind {
+                FaultKind::Refusal if history.code().is_some() => {
+                    sweep.migration.statement(&mut *databases.open(&step.before.image)?, at)
+                }
+                _ => None,
+            };
             return Ok(Some(HalfApplied {
                 kind: range.kind,
                 at,
@@ -61,6 +69,7 @@ pub(crate) fn half_applied(
                 before: sweep.summary(&step.before.image)?,
                 left,
                 error,
+                refused,
                 nested: nested_transaction(databases, step.index, &empty)?,
             }));
         }

@@ -200,7 +200,7 @@ half-applied: migration 2 is half applied when a statement fails: 002_change.sql
   changes that remain:
     people.phone: new TEXT
 
-  the statement that was made to fail:
+  the statement that sqlitmus refused, to see what a failure leaves:
     migration 2 failed: 002_change.sql
 
       sql:
@@ -235,7 +235,7 @@ nested-transaction: migration 2 ends its runner's transaction: V2__change.sql
   changes that remain:
     people.phone: new TEXT
 
-  the statement that was made to fail:
+  the statement that sqlitmus refused, to see what a failure leaves:
     migration 2 failed: V2__change.sql
 
       sql:

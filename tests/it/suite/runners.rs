@@ -146,7 +146,7 @@ half-applied: the runner has no transaction: migration 2, for one, is half appli
   changes that remain:
     notes.title: new TEXT
 
-  the statement that was made to fail:
+  the statement that sqlitmus refused, to see what a failure leaves:
     migration 2 failed: 2_title.sql
 
       sql:

@@ -308,6 +308,15 @@ mod version_in_the_transaction {
         let headline =
             "3 findings, the first: half-applied: migration 1 is half applied when a statement fails: version 1";
         assert_eq!(failures[0], found("failure_leaves_the_previous_version", headline));
+        let text = crate::suite::says(&super::super::suite(app_of!(outside)), "failure_leaves_the_previous_version");
+        let refused = "
+  the statement that sqlitmus refused, to see what a failure leaves:
+    PRAGMA user_version=1
+
+  the error of that:
+    the app's runner fails on the way to 1
+";
+        assert!(text.contains(refused), "{text}");
     }
 
     /// The same mistake where it does no harm: each step can run twice.
