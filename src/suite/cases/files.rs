@@ -188,19 +188,39 @@ fn compare((lock, folder): (&Path, Option<PathBuf>), shipped: &[Frozen], files: 
         if let Some(now) = now {
             let _ = write!(diff, "\n+ {}", line(now));
         }
+        let was_code = old.name == format!("version {}", old.version);
+        if let Some(now) = now.filter(|_| was_code == folder.is_some()) {
+            return Err(of_another_source((lock, diff), (old, now), was_code));
+        }
         let to = if folder.is_some() { "the files" } else { "the app's runner" };
         let error = Error::new(ErrorKind::Suite, format!("migration {} {what}: {}", old.version, old.name))
             .evidence(format!("from {} to {to}", lock.display()), diff)
             .migration(&old.name)
             .path(lock)
             .help("restore it, and make the change in a new migration: databases in the field have run the old one");
-        return Err(error.given(folder, |error, folder| {
-            // The command is pasted outside the folder.
-            let file = folder.join(now.map_or(&old.name, |now| &now.name));
-            error.help(format!("to see the change: git log -p -- {}", file.display()))
-        }));
+        // The command is pasted outside the folder. Git knows a file that was removed, too.
+        let file = folder.map(|folder| folder.join(now.map_or(&old.name, |now| &now.name)));
+        let known = file.filter(|file| now.is_none() || file.exists());
+        return Err(error
+            .given(known, |error, file| error.help(format!("to see the change: git log -p -- {}", file.display()))));
     }
     Ok(())
+}
+
+/// Returns the error for a history that was of files and is of the app's runner, or the other way round. What ran as code has
+/// another hash than a file with the same statements.
+fn of_another_source((lock, diff): (&Path, String), (old, now): (&Frozen, &Frozen), was_code: bool) -> Error {
+    let source = if was_code { "a file" } else { "the app's runner" };
+    let headline = format!("migration {} was frozen as {}, and comes from {source} now", old.version, old.name);
+    Error::new(ErrorKind::Suite, headline)
+        .evidence(format!("from {} to the template", lock.display()), diff)
+        .migration(&now.name)
+        .path(lock)
+        .help(format!(
+            "if the template was changed and the migrations were not, freeze them anew: delete {}, and run \
+             SQLITMUS_ACCEPT=migrations cargo test shipped_migrations_are_frozen",
+            lock.display()
+        ))
 }
 
 #[cfg(test)]

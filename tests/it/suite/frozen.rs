@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use sqlitmus::Template;
 use sqlitmus::suite::Suite;
 use tempfile::TempDir;
 
@@ -148,4 +149,43 @@ fn a_lock_that_is_no_text_is_not_taken_for_a_missing_one() {
     let utf16: Vec<u8> = std::iter::once(0xFEFF).chain(LOCK.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     fs::write(folder.path().join("migrations.lock"), utf16).unwrap();
     assert_eq!(outcome(folder.path()).lines().next(), Some("cannot read the frozen migrations: <dir>/migrations.lock"));
+}
+
+/// A version of the app's runner is no file of which git could show anything.
+#[test]
+fn a_version_of_a_runner_is_no_file() {
+    const STEPS: [&str; 3] = [FILES[0].1, FILES[1].1, FILES[2].1];
+    let template: &'static Template = Box::leak(Box::new(Template::migrate_to(3, |db, to| {
+        let from: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        for version in from..to {
+            let step = STEPS[usize::try_from(version)?];
+            db.execute_batch(&format!("BEGIN; {step} PRAGMA user_version = {}; COMMIT", version + 1))?;
+        }
+        Ok(())
+    })));
+    let folder = folder(&FILES, Some(LOCK));
+    let lock = folder.path().join("migrations.lock");
+    let outcome = || {
+        let suite = Suite::new(template).lock_file(lock.to_str().unwrap());
+        says(&suite, "shipped_migrations_are_frozen").replace(folder.path().to_str().unwrap(), "<dir>")
+    };
+    let moved = outcome();
+    assert_eq!(
+        moved.lines().next(),
+        Some("migration 1 was frozen as 001_people.sql, and comes from the app's runner now")
+    );
+    assert!(
+        moved
+            .contains("help: if the template was changed and the migrations were not, freeze them anew: delete <dir>/")
+    );
+    assert!(!moved.contains("git log"), "{moved}");
+
+    fs::write(&lock, "1 434a19600f47f114 version 1\n").unwrap();
+    let edited = outcome();
+    assert_eq!(edited.lines().next(), Some("migration 1 was edited after it was shipped: version 1"));
+    assert!(edited.contains("help: restore it") && !edited.contains("git log"), "{edited}");
+    fs::write(&lock, "4 434a19600f47f114 version 4\n").unwrap();
+    let removed = outcome();
+    assert_eq!(removed.lines().next(), Some("migration 4 was removed after it was shipped: version 4"));
+    assert!(!removed.contains("git log"), "{removed}");
 }
