@@ -60,6 +60,10 @@ fn power_cuts(page: &mut Page) {
     );
     page.failure("An action that changes nothing:", crash::test(&db, nothing).try_run());
     page.failure(
+        "An action that forgets its commit:",
+        crash::test(&db, |db| db.transaction()?.execute(USER, [])).try_run(),
+    );
+    page.failure(
         "An action that fails without a power cut:",
         crash::test(&db, |db| db.execute("INSERT INTO user VALUES (1)", [])).try_run(),
     );
