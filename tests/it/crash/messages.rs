@@ -199,8 +199,11 @@ fn an_action_that_waits_for_itself() {
     }
     // One after the other, the two connections are no problem, and an error of the app's own is none of a lock.
     on_two("BEGIN", true).independent_transactions().run();
-    let own = crash::test(&db, |db| {
-        db.execute(ORDER, []).map_err(|error| error.to_string())?;
+    let own = crash::test_with(&db, |copy| {
+        let open = || Connection::open(copy.path()).map_err(|error| error.to_string());
+        let (one, other) = (open()?, open()?);
+        one.execute_batch(&format!("BEGIN; {ORDER}; COMMIT")).map_err(|error| error.to_string())?;
+        other.execute(ITEMS, []).map_err(|error| error.to_string())?;
         Err::<(), _>(String::from("database is locked"))
     });
     assert!(own.try_run().unwrap_err().to_string().contains("help: prepare the database so that it succeeds"));
