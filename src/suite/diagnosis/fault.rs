@@ -77,7 +77,7 @@ impl FaultyUpgrade<'_> {
         let _listening = traced.listen(Arc::clone(&texts) as Arc<_>);
         let (_, points) = self.observed(connection, None, &texts);
         let started = *points.started.get(usize::try_from(at).ok()?.checked_sub(1)?)?;
-        texts.lock().get(started).cloned()
+        texts.lock().get(started).map(|text| text.trim().to_owned())
     }
 
     /// Makes the migration fail, and returns its error. None if it succeeds nevertheless.

@@ -319,6 +319,24 @@ mod version_in_the_transaction {
         assert!(text.contains(refused), "{text}");
     }
 
+    fn without_a_transaction(db: &mut Connection, to: i64) -> Result<()> {
+        for version in user_version(db)? + 1..=to {
+            db.execute_batch(script(version))?;
+            set_version(db, version)?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_statement_in_the_middle_of_a_batch_is_refused() {
+        let suite = super::super::suite(app_of!(without_a_transaction));
+        let text = crate::suite::says(&suite, "failure_leaves_the_previous_version");
+        let refused = "
+  the statement that sqlitmus refused, to see what a failure leaves:
+    CREATE TABLE posts(";
+        assert!(text.contains(refused), "{text}");
+    }
+
     /// The same mistake where it does no harm: each step can run twice.
     fn outside_and_repeatable(db: &mut Connection, to: i64) -> Result<()> {
         for version in user_version(db)? + 1..=to {
