@@ -29,12 +29,12 @@ pub(super) fn explore<'a>(
     let beside = options.beside.clone();
     let first = beside.put_back_at_end()?;
     let (mut recording, again) = record_twice(db, &base, action, &first)?;
-    recording.promise.drive = options.drive;
+    recording.set_drive(options.drive);
     let is_deterministic = recording.has_same_operations(&again);
     let mut contents = KnownContents::new(base.functions());
     recording.hide_what_differs(&mut contents, &again);
     let commits = CommitPoints::find(&recording, &mut contents)?;
-    let mut report = Report::new(&recording.promise, &commits, is_deterministic);
+    let mut report = Report::new(&recording.writer, &commits, is_deterministic);
     report.masked = contents.masked();
     if commits.commits() == 0 {
         if options.may_change_nothing {
@@ -111,7 +111,7 @@ impl Explorer<'_, '_> {
         let fails = |entry: &Entry| matches!(entry.event, Event::FailedSync { .. });
         let Some(at) = recording.log.iter().position(fails) else { return Ok(false) };
         recording.start = recording.start.max(at + 1);
-        recording.promise.drive = self.options.drive;
+        recording.set_drive(self.options.drive);
         self.commits = CommitPoints::find(&recording, &mut self.contents)?;
         let states = self.report.outcomes.len().max(self.commits.all.len());
         self.report.outcomes.resize(states, 0);

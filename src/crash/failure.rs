@@ -1,7 +1,8 @@
 //! The diagnosis of an image, and the text of its failure.
 
 use super::power_cut::{PowerCut, Survival, Variant};
-use super::recording::{Loss, Recording};
+use super::promise::Loss;
+use super::recording::Recording;
 use crate::error::{Error, ErrorKind};
 use crate::explore::{ActionPart, ContentChanges, ContentMatch, FILE_BY_FILE, Files, Outcome, replay_note};
 use crate::report::count;
@@ -80,7 +81,7 @@ pub(super) fn render(diagnosis: &Diagnosis<'_>) -> Error {
     }
     error =
         error.evidence("the disk (+ survived, - lost, ~ torn)", operations(&diagnosis.recording.log, diagnosis.image));
-    for help in help(diagnosis) {
+    for help in help(diagnosis).into_iter().chain(other_settings(diagnosis)) {
         error = error.help(help);
     }
     if !diagnosis.is_deterministic {
@@ -127,7 +128,7 @@ const OTHERWISE: &str = "look for a PRAGMA journal_mode or synchronous in the ac
                          without the profile";
 
 fn help(diagnosis: &Diagnosis<'_>) -> Vec<String> {
-    let promise = &diagnosis.recording.promise;
+    let promise = &diagnosis.recording.writer;
     match diagnosis.problem {
         Problem::Corrupt(_) | Problem::HalfApplied | Problem::Lost { .. }
             if diagnosis.image.cut.failed_sync.is_some() && promise.is_synced_by_checkpoints() =>
@@ -176,6 +177,20 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<String> {
             "mark as done after it was sent, not before: whoever must not get it twice can be given a key",
         )],
     }
+}
+
+/// Returns the help where a connection that the app opens has other settings than the profile, which promise less.
+fn other_settings(diagnosis: &Diagnosis<'_>) -> Option<String> {
+    let Recording { promise, writer, .. } = diagnosis.recording;
+    let is_of_settings = matches!(
+        diagnosis.problem,
+        Problem::Corrupt(_) | Problem::HalfApplied | Problem::SecondCut(_) | Problem::Lost { .. }
+    );
+    (is_of_settings && writer.loss() > promise.loss()).then(|| {
+        format!(
+            "the profile has {promise}, but a connection that the action opens has {writer}: give it the profile's settings"
+        )
+    })
 }
 
 fn said(outcome: &Outcome) -> &str {

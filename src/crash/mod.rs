@@ -79,6 +79,7 @@
 //! `SQLITMUS_REPLAY` repeats the one image that a failure has printed.
 
 mod beside;
+mod closed_connections;
 mod committed;
 mod crash_test;
 mod disk_model;
@@ -88,6 +89,7 @@ mod failing_sync;
 mod failure;
 mod options;
 mod power_cut;
+mod promise;
 mod recording;
 mod report;
 #[cfg(test)]

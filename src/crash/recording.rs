@@ -1,144 +1,19 @@
 //! The recording of a run: its log, what its journal mode promises, its commits, and [`acknowledge`].
 
 use std::cell::RefCell;
-use std::fmt;
 use std::sync::Arc;
 
-use rusqlite::Connection;
-
 use super::beside::{FileHistory, FileWatch, FilesBeside};
+use super::closed_connections::ClosedConnections;
 use super::committed::Committed;
 use super::disk_model::{DiskModel, Drive};
 use super::failing_sync::FailingSync;
+use super::promise::Promise;
 use crate::db::{Address, MAIN};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::{self, Action, Files, KnownContents, Outcome, SeededRandom, StatementLimit};
 use crate::sim::{Entry, Event, OpLog, Watch};
-use crate::trace::{Capture, TracedDatabase};
-
-/// The settings by which a connection writes. They decide what a power cut may take.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Promise {
-    journal_mode: String,
-    synchronous: &'static str,
-    locks_are_kept: bool,
-    /// True if each sync is a full one, and if those of checkpoints are. A drive that caches does nothing for others.
-    syncs_fully: bool,
-    checkpoints_fully: bool,
-    pub(super) drive: Drive,
-}
-
-/// The last commits that a power cut may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Loss {
-    None,
-    Last,
-    SinceCheckpoint,
-    /// Anything: a transaction may survive in part.
-    Anything,
-}
-
-impl Promise {
-    pub(super) fn of(connection: &Connection) -> Result<Promise> {
-        Promise::read(connection).map_err(|error| Error::sqlite("read a PRAGMA", error))
-    }
-
-    fn read(connection: &Connection) -> rusqlite::Result<Promise> {
-        let text =
-            |pragma: &str| connection.query_row(&format!("PRAGMA main.{pragma}"), [], |row| row.get::<_, String>(0));
-        let number =
-            |pragma: &str| connection.query_row(&format!("PRAGMA main.{pragma}"), [], |row| row.get::<_, i64>(0));
-        let synchronous = match number("synchronous")? {
-            0 => "OFF",
-            1 => "NORMAL",
-            2 => "FULL",
-            _ => "EXTRA",
-        };
-        Ok(Promise {
-            journal_mode: text("journal_mode")?.to_ascii_uppercase(),
-            synchronous,
-            locks_are_kept: text("locking_mode")?.eq_ignore_ascii_case("exclusive"),
-            syncs_fully: number("fullfsync")? != 0,
-            checkpoints_fully: number("checkpoint_fullfsync")? != 0,
-            drive: Drive::default(),
-        })
-    }
-
-    /// Returns true if what SQLite syncs may stay in the cache of the drive.
-    fn is_cached(&self) -> bool {
-        self.drive == Drive::Caches && !self.syncs_fully
-    }
-
-    pub(super) fn loss(&self) -> Loss {
-        if self.is_cached() {
-            let is_wal = self.journal_mode == "WAL" && self.synchronous != "OFF";
-            return if is_wal && self.checkpoints_fully { Loss::SinceCheckpoint } else { Loss::Anything };
-        }
-        match (self.journal_mode.as_str(), self.synchronous) {
-            ("OFF" | "MEMORY", _) | (_, "OFF") => Loss::Anything,
-            ("WAL", "NORMAL") => Loss::SinceCheckpoint,
-            ("WAL", _) | (_, "EXTRA") => Loss::None,
-            // The journal's unlink is what commits, and it is not synced.
-            ("DELETE", _) => Loss::Last,
-            (_, "FULL") => Loss::None,
-            _ => Loss::Last,
-        }
-    }
-
-    /// Returns true if a journal protects the database when the process is killed.
-    pub(super) fn has_journal(&self) -> bool {
-        !matches!(self.journal_mode.as_str(), "OFF" | "MEMORY")
-    }
-
-    /// Returns true if commits are synced by checkpoints only.
-    pub(super) fn is_synced_by_checkpoints(&self) -> bool {
-        self.journal_mode == "WAL" && self.synchronous == "NORMAL"
-    }
-
-    /// Returns the setting to change where transactions are not protected.
-    pub(super) fn remedy(&self) -> Option<&'static str> {
-        match (self.journal_mode.as_str(), self.synchronous) {
-            ("OFF" | "MEMORY", _) => Some("journal_mode = WAL"),
-            ("WAL", "OFF") => Some("synchronous = NORMAL"),
-            ("WAL", _) if self.is_cached() && !self.checkpoints_fully => Some("checkpoint_fullfsync = ON"),
-            ("WAL", _) => None,
-            (_, "FULL" | "EXTRA") if self.is_cached() => Some("fullfsync = ON"),
-            (_, "OFF" | "NORMAL") => Some("synchronous = FULL"),
-            _ => None,
-        }
-    }
-
-    /// Returns the setting that keeps every commit.
-    pub(super) fn durable(&self) -> &'static str {
-        if self.is_cached() {
-            return "fullfsync = ON";
-        }
-        if self.journal_mode == "DELETE" { "synchronous = EXTRA" } else { "synchronous = FULL" }
-    }
-}
-
-impl fmt::Display for Promise {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} + {}", self.journal_mode, self.synchronous)?;
-        match (self.drive, self.is_cached(), self.checkpoints_fully) {
-            (Drive::Writes, ..) => Ok(()),
-            (Drive::Caches, false, _) => f.write_str(" + fullfsync"),
-            (Drive::Caches, true, true) => f.write_str(" + checkpoint_fullfsync"),
-            (Drive::Caches, true, false) => f.write_str(" without fullfsync"),
-        }
-    }
-}
-
-impl fmt::Display for Loss {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Loss::None => "no commit may be lost",
-            Loss::Last => "the last commit may be lost",
-            Loss::SinceCheckpoint => "commits since the last checkpoint may be lost",
-            Loss::Anything => "nothing is promised",
-        })
-    }
-}
+use crate::trace::{Capture, TracedDatabase, total_changes};
 
 thread_local! {
     /// The log of the run on this thread.
@@ -184,7 +59,10 @@ pub(super) struct Recording {
     pub(super) log: Vec<Entry>,
     /// The place in the log at which the action begins. Before it, the connection was opened.
     pub(super) start: usize,
+    /// What the profile promises.
     pub(super) promise: Promise,
+    /// The settings of the connection that wrote. Of several, the one that promises least.
+    pub(super) writer: Promise,
     /// The files beside the database during it.
     pub(super) beside: FileHistory,
     /// The statement that wrote in a transaction that was rolled back.
@@ -218,22 +96,33 @@ pub(super) fn record(
     SeededRandom::on(&connection, 0)?;
     let mut promise = Promise::of(&connection)?;
     let traced = TracedDatabase::new(&connection);
-    let limit = Arc::new(StatementLimit::none());
-    let _listening = traced.listen(Arc::clone(&limit) as Arc<_>);
-    let start = log.len();
+    let closed = Arc::new(ClosedConnections::new());
+    let _listening = traced.listen(Arc::clone(&closed) as Arc<_>);
+    let (start, changes) = (log.len(), total_changes(&connection));
     let before = RUNNING.replace(Some(Arc::clone(&log)));
     let outcome = traced.recording(capture, &mut connection, |connection| explore::outcome_of(|| action(connection)));
     RUNNING.set(before);
     if failed_sync.is_none() {
-        explore::require_success(ErrorKind::Crash, &outcome, &connection, &limit, "power cut")?;
+        explore::require_success(ErrorKind::Crash, &outcome, &connection, &closed.limit, "power cut")?;
     }
     watch.look(log.len());
+    let mut writers = closed.that_wrote();
     // The profile decides what is promised. The action may still change whether locks show its commits.
     promise.locks_are_kept |= Promise::of(&connection)?.locks_are_kept;
+    promise.locks_are_kept |= writers.iter().any(|writer| writer.locks_are_kept);
+    match writers.last() {
+        // Without the test's own connection, theirs would be the last one, which does the checkpoint.
+        Some(last) if total_changes(&connection) == changes && connection.is_autocommit() => {
+            last.set_on(&connection)?
+        }
+        _ => writers.push(promise.clone()),
+    }
     connection.close().map_err(|(_, error)| Error::sqlite("close the database", error))?;
     copy.disk().gate().set(None);
-    let (beside, statements, rolled_back) = (watch.take(), limit.statements(), limit.rolled_back());
-    Ok(Recording { files, log: log.take(), start, promise, beside, rolled_back, statements })
+    let (limit, beside) = (&closed.limit, watch.take());
+    let (statements, rolled_back) = (limit.statements(), limit.rolled_back());
+    let writer = writers.into_iter().max_by_key(Promise::loss).unwrap_or_else(|| promise.clone());
+    Ok(Recording { files, log: log.take(), start, promise, writer, beside, rolled_back, statements })
 }
 
 /// The action run again on what a power cut left.
@@ -274,6 +163,10 @@ pub(super) fn run_again(
 }
 
 impl Recording {
+    pub(super) fn set_drive(&mut self, drive: Drive) {
+        (self.promise.drive, self.writer.drive) = (drive, drive);
+    }
+
     /// Returns true if both runs made the same operations. Their bytes may differ, as those of WAL salts and nonces do.
     pub(super) fn has_same_operations(&self, other: &Recording) -> bool {
         self.log.iter().map(shape).eq(other.log.iter().map(shape))

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::recording::{CommitPoints, Loss, Promise};
+use super::promise::{Loss, Promise};
+use super::recording::CommitPoints;
 use crate::report::{Raw, count, not_compared, printable};
 
 /// The result of a [`CrashTest`](super::CrashTest): what it has looked at, and what a power cut may take.

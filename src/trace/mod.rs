@@ -23,4 +23,6 @@ pub(crate) use self::gather::{StatementText, TextsByForm};
 pub(crate) use self::hook::{RecordingGuard, TracedDatabase, total_changes};
 pub use self::query::Query;
 pub(crate) use self::query::is_thread_of_sqlx;
-pub(crate) use self::registry::{Activity, Listener, ListenerGuard, Start, Started, activity_on, other_databases};
+pub(crate) use self::registry::{
+    Activity, Closed, Listener, ListenerGuard, Start, Started, activity_on, other_databases,
+};

@@ -158,6 +158,17 @@ pub(crate) trait Listener: Send + Sync {
     fn ends(&self, _in_transaction: bool) {}
     /// A connection that was opened since is closed within a transaction, which is rolled back.
     fn leaves_open(&self) {}
+    /// A connection that was opened since is closed.
+    fn closes(&self, _connection: &Closed<'_>) {}
+}
+
+/// A connection that is being closed.
+#[derive(Clone, Copy)]
+pub(crate) struct Closed<'a> {
+    /// True if it has inserted, updated or deleted a row.
+    pub(crate) has_changed_rows: bool,
+    /// Returns the value of a PRAGMA of its main database.
+    pub(crate) pragma: &'a dyn Fn(&str) -> Option<String>,
 }
 
 /// A statement that starts.

@@ -1,6 +1,6 @@
 //! Tells listeners of the statements that start and end.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::raw::{c_char, c_int};
 use std::ptr;
 
@@ -8,7 +8,7 @@ use rusqlite::ffi;
 
 use crate::own;
 use crate::sim::{allocator, busy_handler};
-use crate::trace::registry::{self, Start, Started};
+use crate::trace::registry::{self, Closed, Start, Started};
 
 /// The milliseconds for which a connection waits that is to have a busy timeout.
 const TIMEOUT: c_int = 5000;
@@ -58,17 +58,43 @@ pub(super) unsafe fn tell_listener(
     }
 }
 
-/// Tells the listener of a database, if it has one, that a connection which was opened since is closed within a transaction.
+/// Tells the listener of a database, if it has one, that a connection which was opened since is closed, and whether that is within a
+/// transaction.
 ///
 /// # Safety
 /// `db` is the connection of the event, which is still open.
 pub(super) unsafe fn tell_of_close(number: usize, db: *mut ffi::sqlite3) {
+    let called = registry::listener_of(number, db.addr()).filter(|called| called.connection > 0);
+    let Some(called) = called else { return };
     // SAFETY: the caller's.
-    if unsafe { ffi::sqlite3_get_autocommit(db) } != 0 {
-        return;
-    }
-    if let Some(called) = registry::listener_of(number, db.addr()).filter(|called| called.connection > 0) {
+    let (in_transaction, changes) = unsafe { (ffi::sqlite3_get_autocommit(db) == 0, ffi::sqlite3_total_changes(db)) };
+    if in_transaction {
         called.listener.leaves_open();
+    }
+    // SAFETY: the caller's. The listener calls it on this thread, before the event is over.
+    let pragma = |name: &str| unsafe { value_of_pragma(db, name) };
+    called.listener.closes(&Closed { has_changed_rows: changes != 0, pragma: &pragma });
+}
+
+/// Returns the value of a PRAGMA of the main database, as text.
+///
+/// # Safety
+/// `db` is an open connection that no other thread uses.
+unsafe fn value_of_pragma(db: *mut ffi::sqlite3, name: &str) -> Option<String> {
+    let sql = CString::new(format!("PRAGMA main.{name}")).ok()?;
+    let _own = own::statements();
+    let mut statement: *mut ffi::sqlite3_stmt = ptr::null_mut();
+    // SAFETY: the caller's. The statement is finished here, and its text is copied before.
+    unsafe {
+        ffi::sqlite3_prepare_v2(db, sql.as_ptr(), -1, &raw mut statement, ptr::null_mut());
+        if statement.is_null() {
+            return None;
+        }
+        let has_row = ffi::sqlite3_step(statement) == ffi::SQLITE_ROW;
+        let text = if has_row { ffi::sqlite3_column_text(statement, 0) } else { ptr::null() };
+        let value = (!text.is_null()).then(|| CStr::from_ptr(text.cast()).to_string_lossy().into_owned());
+        ffi::sqlite3_finalize(statement);
+        value
     }
 }
 

@@ -179,7 +179,8 @@ fn a_connection_of_the_apps_own_without_its_pragmas() {
     .try_run()
     .unwrap_err();
     assert!(error.headline().ends_with("loses committed changes: stock"), "{error}");
-    assert!(error.to_string().contains("or for a connection that it opens without the profile"), "{error}");
+    let help = "the profile has DELETE + EXTRA, but a connection that the action opens has DELETE + FULL";
+    assert!(error.to_string().contains(help), "{error}");
 }
 
 #[test]

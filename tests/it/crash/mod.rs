@@ -5,6 +5,7 @@ mod bugs;
 mod failed_sync;
 mod messages;
 mod modes;
+mod own_connections;
 mod resume;
 mod shop;
 
