@@ -73,7 +73,8 @@
 //! power would.
 //!
 //! Code that does not take a rusqlite connection, such as diesel, sqlx or a pool, opens the copy that [`test_with`] hands to it,
-//! and has to close it before it returns.
+//! and has to close it before it returns. The checkpoint at the end is then done with the settings of the connection that wrote
+//! and was closed last. The report names the settings of such connections, and the profile still decides what may be lost.
 //!
 //! `SQLITMUS_SHARD=2/4` looks at every fourth moment, `SQLITMUS_SEED` chooses other images where there are too many, and
 //! `SQLITMUS_REPLAY` repeats the one image that a failure has printed.

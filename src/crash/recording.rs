@@ -113,7 +113,7 @@ pub(super) fn record(
     match writers.last() {
         // Without the test's own connection, theirs would be the last one, which does the checkpoint.
         Some(last) if total_changes(&connection) == changes && connection.is_autocommit() => {
-            last.set_on(&connection)?
+            last.set_on(&connection)?;
         }
         _ => writers.push(promise.clone()),
     }

@@ -70,7 +70,9 @@
 //! `random()` and `randomblob()` return the same values in each run.
 //! Times and ids that the app makes differ in each run: new values in such columns are not compared, and the report names them.
 //! Code that does not take a rusqlite connection, such as diesel, sqlx or a pool, opens the copy that [`sweep_with`] hands to
-//! it. Its statements are not interrupted: only those on the connection that [`sweep`] hands over are.
+//! it. Its statements are not interrupted: only those on the connection that [`sweep`] hands over are. A transaction that an error
+//! leaves open on such a connection is not seen either: it is rolled back when the connection is closed. If that goes back to a pool
+//! first, [the pool has to be asked](crate::guide::pools).
 //!
 //! # Out of memory
 //!

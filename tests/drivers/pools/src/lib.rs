@@ -167,6 +167,68 @@ mod tests {
         interleave::explore(&db).task_with("alice", committed).task_with("bob", sale).run();
     }
 
+    /// Without a pool, a connection that is closed within its transaction is right. With one, only the pool can tell.
+    #[test]
+    fn a_transaction_that_an_error_leaves_on_a_pooled_connection() {
+        fn by_hand(db: &Connection) -> rusqlite::Result<()> {
+            db.execute_batch("BEGIN")?;
+            super::sell(db)?;
+            db.execute_batch("COMMIT")
+        }
+        fn mended(db: &Connection) -> rusqlite::Result<()> {
+            let transaction = db.unchecked_transaction()?;
+            super::sell(&transaction)?;
+            transaction.commit()
+        }
+        let db = STOCK.in_memory();
+        let error = faults::sweep(&db, |db| by_hand(db)).only(faults::Kind::BusyTimeout).try_run().unwrap_err();
+        assert_eq!(
+            error.headline(),
+            "the action leaves a transaction open after a busy timeout that runs out",
+            "{error}"
+        );
+        let by_pool = |sale: fn(&Connection) -> rusqlite::Result<()>| {
+            let sold = move |copy: DbCopy| -> Result<(), BoxError> {
+                let pool = r2d2::Pool::builder().max_size(1).connection_timeout(Duration::from_millis(50));
+                let pool = pool.build(SqliteConnectionManager::file(copy.path()))?;
+                let result = sale(&*pool.get()?);
+                assert!(pool.try_get().is_none_or(|db| db.is_autocommit()), "a connection is left in a transaction");
+                Ok(result?)
+            };
+            faults::sweep_with(&db, sold).only(faults::Kind::BusyTimeout).try_run()
+        };
+        let error = by_pool(by_hand).unwrap_err();
+        assert!(error.to_string().contains("a connection is left in a transaction"), "{error}");
+        by_pool(mended).unwrap();
+        let alone = |copy: DbCopy| by_hand(&Connection::open(copy.path())?);
+        faults::sweep_with(&db, alone).run();
+    }
+
+    /// The settings of a pool are those by which its commits and its checkpoints are synced.
+    #[test]
+    fn settings_of_the_connections_of_a_pool() {
+        let db = STOCK.in_memory();
+        let by_pool = |synchronous: &'static str| {
+            let sold = move |copy: DbCopy| -> Result<usize, BoxError> {
+                let manager = SqliteConnectionManager::file(copy.path())
+                    .with_init(move |db| db.execute_batch(&format!("PRAGMA synchronous = {synchronous}")));
+                let pool = r2d2::Pool::builder().max_size(3).build(manager)?;
+                let many = "WITH RECURSIVE item(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM item WHERE n < 2000)
+                            INSERT INTO stock SELECT n, 1 FROM item";
+                Ok(pool.get()?.execute(many, [])?)
+            };
+            crash::test_with(&db, sold).try_run()
+        };
+        let error = by_pool("OFF").unwrap_err().to_string();
+        assert!(error.contains("WAL + OFF does not protect a transaction: PRAGMA synchronous = NORMAL"), "{error}");
+        for (synchronous, promise) in [
+            ("NORMAL", "WAL + NORMAL: the last commit may be lost; none half-applied"),
+            ("FULL", "WAL + FULL: no commit is lost, none half-applied"),
+        ] {
+            assert_eq!(by_pool(synchronous).unwrap().promise(), promise);
+        }
+    }
+
     /// Two halves of a sale in two calls, and in one.
     async fn moved(copy: DbCopy, in_one_call: bool) -> Result<(), BoxError> {
         const HALVES: [&str; 2] =

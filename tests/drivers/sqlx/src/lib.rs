@@ -35,7 +35,7 @@ mod tests {
 
     use sqlitmus::suite::Suite;
     use sqlitmus::{BoxError, DbCopy, Profile, Template, TestDb, crash, faults, interleave};
-    use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
     use sqlx::{ConnectOptions, Connection, Row, SqliteConnection, SqlitePool};
 
     const MIGRATIONS: &str = "../../../fixtures/formats/sqlx";
@@ -185,6 +185,54 @@ mod tests {
         let db = READ.in_memory();
         crash::test_with(&db, add_one).run();
         faults::sweep_with(&db, add_one).run();
+    }
+
+    /// The settings of a pool are those by which its commits and its checkpoints are synced.
+    #[tokio::test]
+    async fn settings_of_the_connections_of_a_pool() {
+        let db = READ.in_memory();
+        let by_pool = |synchronous| {
+            let add = move |copy: DbCopy| async move {
+                let options = SqliteConnectOptions::from_str(&copy.url())?.synchronous(synchronous);
+                let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
+                let mut transaction = pool.begin().await?;
+                // More than a page.
+                super::add(&mut transaction, &"from sqlx ".repeat(3000)).await?;
+                transaction.commit().await?;
+                pool.close().await;
+                Ok::<_, sqlx::Error>(())
+            };
+            crash::test_with(&db, add).try_run()
+        };
+        let error = by_pool(SqliteSynchronous::Off).unwrap_err().to_string();
+        assert!(error.contains("+ OFF does not protect a transaction: PRAGMA synchronous = "), "{error}");
+        for (synchronous, word) in [(SqliteSynchronous::Normal, "+ NORMAL: "), (SqliteSynchronous::Full, "+ FULL: ")] {
+            let promise = by_pool(synchronous).unwrap().promise();
+            assert!(promise.contains(word), "{promise}");
+        }
+    }
+
+    /// After an error, only the pool can tell that its connection is left in a transaction.
+    #[tokio::test]
+    async fn a_transaction_that_an_error_leaves_on_a_pooled_connection() {
+        async fn by_hand(pool: &SqlitePool) -> sqlx::Result<()> {
+            let mut connection = pool.acquire().await?;
+            sqlx::query("BEGIN").execute(&mut *connection).await?;
+            let notes = super::count(&mut connection).await?;
+            super::add(&mut connection, &format!("from sqlx, after {notes} others")).await?;
+            sqlx::query("COMMIT").execute(&mut *connection).await.map(drop)
+        }
+        let action = |copy: DbCopy| async move {
+            let pool = SqlitePoolOptions::new().max_connections(1).connect(&copy.url()).await?;
+            let result = by_hand(&pool).await;
+            let begun = sqlx::query("BEGIN; ROLLBACK").execute(&pool).await.map_err(|error| error.to_string());
+            assert!(!begun.is_err_and(|error| error.contains("within a transaction")), "left in a transaction");
+            pool.close().await;
+            result
+        };
+        let error =
+            faults::sweep_with(&READ.in_memory(), action).only(faults::Kind::BusyTimeout).try_run().unwrap_err();
+        assert!(error.to_string().contains("left in a transaction"), "{error}");
     }
 
     /// A connection goes back to the pool as the app has left it, but for sqlx's own transactions, which are rolled back.
