@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use sqlitmus::rusqlite::{Connection, Result};
+use sqlitmus::rusqlite::{Connection, Result, version_number};
 use sqlitmus::{Profile, Template, TestDb, faults};
 
 static OF_ITS_OWN: Template =
@@ -22,6 +22,11 @@ static BESIDE: Template = Template::embedded(&[(
      END;",
 )])
 .profile(Profile::PRODUCTION);
+
+/// Returns true for a SQLite that was seen to keep wrong counts after a failed read. 3.46 does not.
+fn keeps_wrong_counts() -> bool {
+    version_number() >= 3_053_000
+}
 
 fn of_its_own() -> TestDb {
     let db = OF_ITS_OWN.in_memory();
@@ -44,10 +49,11 @@ fn code_that_writes_to_an_index_of_words_passes() {
     let report = faults::sweep(&of_its_own(), insert).run();
     assert_eq!(report.virtual_tables, ["search"]);
     let reopened: u64 = report.kinds.iter().map(|tried| tried.reopened).sum();
+    assert_eq!(reopened > 0, keeps_wrong_counts(), "{report}");
     let note = format!(
         "{reopened} runs tried again on a new connection, because search keeps state in the connection that the fault left wrong"
     );
-    assert!(reopened > 0 && report.to_string().contains(&note), "{report}");
+    assert_eq!(report.to_string().contains(&note), keeps_wrong_counts(), "{report}");
 
     let statements = [
         "INSERT INTO notes(body) VALUES ('tea again')",
@@ -71,7 +77,10 @@ fn code_that_writes_to_an_index_of_words_passes() {
 #[test]
 fn code_that_tries_again_itself_is_told_what_fts5_does() {
     let insert = |db: &Connection| db.execute("INSERT INTO notes(body) VALUES ('tea again')", []);
-    let error = faults::sweep(&beside(), |db| insert(db).or_else(|_| insert(db))).try_run().unwrap_err().to_string();
+    let swept = faults::sweep(&beside(), |db| insert(db).or_else(|_| insert(db))).try_run();
+    assert_eq!(swept.is_err(), keeps_wrong_counts());
+    let Err(error) = swept else { return };
+    let error = error.to_string();
     assert!(
         error.contains("help: after an I/O error FTS5 may write wrong counts of its rows on the same connection"),
         "{error}"
