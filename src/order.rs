@@ -38,7 +38,7 @@ impl<T> Order<T> for [T] {
     }
 }
 
-/// Collecting into B-trees item by item.
+/// Collects into B-trees item by item.
 pub(crate) trait IntoTree: Iterator + Sized {
     fn into_tree<T: Default + Extend<Self::Item>>(self) -> T {
         let mut tree = T::default();

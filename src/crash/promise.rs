@@ -1,4 +1,4 @@
-//! What the settings of a connection promise after a power cut.
+//! Tells what the settings of a connection promise after a power cut.
 
 use std::fmt;
 

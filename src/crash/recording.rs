@@ -59,7 +59,7 @@ pub(super) struct Recording {
     pub(super) log: Vec<Entry>,
     /// The place in the log at which the action begins. Before it, the connection was opened.
     pub(super) start: usize,
-    /// What the profile promises.
+    /// The settings of the profile, which decide which commits may be lost.
     pub(super) promise: Promise,
     /// The settings of the connection that wrote. Of several, the one that promises least.
     pub(super) writer: Promise,

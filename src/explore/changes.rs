@@ -39,7 +39,7 @@ impl ContentChanges {
 
     /// Returns the tables that changed. Of another database than the test's own, each with its name; where all of that
     /// database is new or gone, its name alone.
-    fn tables(&self) -> Vec<String> {
+    pub(crate) fn tables(&self) -> Vec<String> {
         let mut tables = Vec::new();
         for (name, change) in &self.databases {
             match change {

@@ -1,5 +1,5 @@
-//! What the statements of a run tell about its transactions: what was written and rolled back, and which connection writes
-//! while another one of the same code waits for it.
+//! Follows the transactions of a run by its statements: what was written and rolled back, and which connection writes while
+//! another one of the same code waits for it.
 
 use std::collections::BTreeMap;
 

@@ -274,13 +274,11 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<&'static str> {
             );
             helps.push("if an error after the commit is meant, say so: .may_fail_after_commit()");
         }
-        Problem::OkAndNot
-            if diagnosis.has_virtual_tables && diagnosis.part.as_ref().is_some_and(ActionPart::reaches_all_rows) =>
-        {
-            helps.push("what differs is in the tables that a virtual table keeps for itself");
-            helps.push(FTS5);
-        }
         Problem::OkAndNot => {
+            if diagnosis.has_virtual_tables && diagnosis.part.as_ref().is_some_and(ActionPart::reaches_all_rows) {
+                helps.push("no row is missing: what differs may be in the tables that a virtual table keeps for itself");
+                helps.push(FTS5);
+            }
             if diagnosis.run.has_returning() {
                 helps.push(
                     "a statement with RETURNING commits when it ends, and query_row ignores an error there: read it to its \

@@ -80,8 +80,8 @@ impl Raw for Report {
         let reopened: u64 = self.kinds.iter().map(|tried| tried.reopened).sum();
         if reopened > 0 {
             let tables = self.virtual_tables.join(", ");
-            write!(f, "\n  {} tried again on a new connection, because {tables}", count(reopened, "run"))?;
-            f.write_str(" keeps state in the connection that the fault left wrong")?;
+            write!(f, "\n  {} tried again on a new connection, ", count(reopened, "run"))?;
+            write!(f, "because the fault left wrong what the old one keeps of {tables}")?;
         }
         if self.ignores_value {
             f.write_str("\n  not compared: what the action returns, because it differs from run to run")?;

@@ -358,7 +358,8 @@ impl Sweeper<'_> {
             if starts_anew || self.options.resumes {
                 let again = attempt.again(&mut self.action, fault, &run.session);
                 problem = self.problem_again(again, starts_anew);
-                if problem.is_some() && self.is_of_a_module(fault, starts_anew)? {
+                let may_be_of_a_module = problem.as_ref().is_some_and(|problem| self.may_be_of_a_module(problem));
+                if may_be_of_a_module && self.is_right_on_a_new_connection(fault, starts_anew)? {
                     return Ok((FaultRun { is_of_a_module: true, ..run }, None));
                 }
             }
@@ -442,13 +443,24 @@ impl Sweeper<'_> {
         }
     }
 
-    /// Returns true if the second try is right on a new connection, and the module of a virtual table may be the reason why it
-    /// is not on the old one. FTS5 takes the counts of its rows for read although the read failed, and then writes wrong ones:
-    /// nothing that the app could undo.
-    fn is_of_a_module(&mut self, fault: Fault, starts_anew: bool) -> Result<bool> {
-        if self.baseline.virtual_tables.is_empty() {
-            return Ok(false);
-        }
+    /// Returns true if nothing but the tables that a virtual table keeps for itself is wrong after the second try. FTS5 takes the
+    /// counts of its rows for read although the read failed, and then writes wrong ones: nothing that the app could undo.
+    fn may_be_of_a_module(&self, problem: &Problem) -> bool {
+        let Baseline { contents, after, virtual_tables, .. } = &self.baseline;
+        let has_all_rows = |files: &Files| {
+            let both = contents.opened(*after).zip(contents.open(files).ok());
+            both.is_some_and(|(after, again)| ContentChanges::between(&after, &again).tables().is_empty())
+        };
+        !virtual_tables.is_empty()
+            && match problem {
+                Problem::CorruptAgain(_) => true,
+                Problem::NotAgain(Outcome::Failed(says), _) => says.contains("malformed"),
+                Problem::OtherwiseAgain(files) => has_all_rows(files),
+                _ => false,
+            }
+    }
+
+    fn is_right_on_a_new_connection(&mut self, fault: Fault, starts_anew: bool) -> Result<bool> {
         let of_memory = fault.kind.is_of_memory();
         let attempt = Attempt::run(&self.base, &mut self.action, Some(fault), of_memory, None)?.reconnect(of_memory)?;
         let session = Session::of(&attempt.connection);

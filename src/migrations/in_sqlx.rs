@@ -1,4 +1,4 @@
-//! Files that sqlx refuses, in the project of an app on sqlx. Their names alone do not tell sqlx from other runners.
+//! Finds the files that sqlx would refuse, in the project of an app on sqlx. Their names alone do not tell sqlx from other runners.
 
 use std::fs;
 use std::path::Path;

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use sqlitmus::rusqlite::functions::FunctionFlags;
 use sqlitmus::rusqlite::{Connection, Result, version_number};
 use sqlitmus::{Profile, Template, TestDb, faults};
 
@@ -51,7 +52,7 @@ fn code_that_writes_to_an_index_of_words_passes() {
     let reopened: u64 = report.kinds.iter().map(|tried| tried.reopened).sum();
     assert_eq!(reopened > 0, keeps_wrong_counts(), "{report}");
     let note = format!(
-        "{reopened} runs tried again on a new connection, because search keeps state in the connection that the fault left wrong"
+        "{reopened} runs tried again on a new connection, because the fault left wrong what the old one keeps of search"
     );
     assert_eq!(report.to_string().contains(&note), keeps_wrong_counts(), "{report}");
 
@@ -97,6 +98,19 @@ fn what_the_app_keeps_itself_is_found_beside_an_index_of_words() {
         Ok(added)
     };
     let error = faults::sweep(&beside(), next).try_run().unwrap_err();
+    assert!(error.headline().starts_with("the action makes other changes when it is run again after"), "{error}");
+
+    // A function that counts is gone with its connection.
+    let counted = |db: &mut Connection| -> Result<usize> {
+        if db.prepare("SELECT number()").is_err() {
+            let numbers = std::sync::atomic::AtomicI64::new(10);
+            db.create_scalar_function("number", 0, FunctionFlags::SQLITE_UTF8, move |_| {
+                Ok(numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+            })?;
+        }
+        db.execute("INSERT INTO notes VALUES (number(), 'tea')", [])
+    };
+    let error = faults::sweep(&beside(), counted).try_run().unwrap_err();
     assert!(error.headline().starts_with("the action makes other changes when it is run again after"), "{error}");
 
     let half = |db: &mut Connection| {
