@@ -1,6 +1,5 @@
 //! Checks that a copy of a database could take its place.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
@@ -12,7 +11,7 @@ use super::integrity::{failure, failure_of, file_of, integrity_with, shown_value
 use super::state::{self, RowChange, Snapshot, TableDiff, TableSet, header_numbers, schema_entries};
 use crate::db::{percent_encoded, with_suffix};
 use crate::error::Result;
-use crate::order::IntoTree as _;
+use crate::order::{SortedMap, SortedSet};
 use crate::real_file;
 use crate::report::count;
 use crate::schema::entries::SchemaEntry;
@@ -206,13 +205,13 @@ fn differences(source: &Connection, copy: &Connection) -> Result<Vec<Difference>
     let is_same = |(key, entry): &(&(String, String), &SchemaEntry)| {
         entry.kind == "table" && theirs.get(key).is_some_and(|other| other.sql == entry.sql)
     };
-    let same_tables: BTreeSet<&str> = ours.iter().filter(is_same).map(|(_, entry)| entry.name.as_str()).into_tree();
+    let same_tables: SortedSet<&str> = ours.iter().filter(is_same).map(|(_, entry)| entry.name.as_str()).collect();
     let differing = state::compare(&source, &copy, TableSet::Stored, KEPT_ROWS)?;
     found.extend(differing.iter().filter(|table| same_tables.contains(table.name.as_str())).map(rows_differ));
     Ok(found)
 }
 
-type Entries = BTreeMap<(String, String), SchemaEntry>;
+type Entries = SortedMap<(String, String), SchemaEntry>;
 
 /// Compares the declarations. If a table is missing on one side, its indexes and triggers are not mentioned.
 fn schemas_differ(ours: &Entries, theirs: &Entries) -> Vec<Difference> {

@@ -3,13 +3,13 @@
 //! Nobody sees them being written, or synced. They are read before each operation of the database that changes something, and
 //! everything that was in them then counts as being on the disk.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, ErrorKind as Kind, Result};
+use crate::order::SortedMap;
 use crate::real_file;
 use crate::report::visible;
 use crate::sim::{Op, OpLog, Refused, Watch};
@@ -23,7 +23,7 @@ pub(super) struct FilesBeside {
 /// The files at one moment, with what is in them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FileStates {
-    files: BTreeMap<PathBuf, Arc<[u8]>>,
+    files: SortedMap<PathBuf, Arc<[u8]>>,
 }
 
 /// The files while an action ran: each state, and the number of operations before it was first seen.

@@ -7,13 +7,12 @@
 //! A file may have its new length and not what was written there. That part is then empty in some images and has old bytes of
 //! something else in others: file systems do either (<https://www.sqlite.org/atomiccommit.html#_hardware_assumptions>).
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use super::power_cut::{Survival, Variant};
 use crate::draw::{self, Draw};
 use crate::explore::Files;
-use crate::order::{IntoTree as _, Order as _};
+use crate::order::{Order as _, SortedMap};
 use crate::sim::{Blocks, Entry, Event};
 
 /// The size of what a disk writes completely or not at all.
@@ -35,8 +34,8 @@ const MAX_TORN_SECTORS: u64 = 4;
 pub(super) struct DiskModel {
     inodes: Vec<Inode>,
     /// The names that the running process sees.
-    names: BTreeMap<Arc<str>, usize>,
-    synced_names: BTreeMap<Arc<str>, usize>,
+    names: SortedMap<Arc<str>, usize>,
+    synced_names: SortedMap<Arc<str>, usize>,
     pending: Vec<Pending>,
     /// The sum of the marks of everything that is synced. With the marks of what survives, it identifies an image.
     settled: u64,
@@ -93,8 +92,8 @@ enum Change {
 impl DiskModel {
     pub(super) fn new(files: &Files, drive: Drive) -> DiskModel {
         let inodes = files.iter().map(|(_, bytes)| Inode { synced: bytes.clone(), live: bytes.clone() }).collect();
-        let names: BTreeMap<Arc<str>, usize> =
-            files.iter().enumerate().map(|(inode, (name, _))| (Arc::from(name.as_str()), inode)).into_tree();
+        let names: SortedMap<Arc<str>, usize> =
+            files.iter().enumerate().map(|(inode, (name, _))| (Arc::from(name.as_str()), inode)).collect();
         DiskModel { inodes, synced_names: names.clone(), names, pending: Vec::new(), settled: 0, applied: 0, drive }
     }
 
@@ -367,7 +366,7 @@ impl Pending {
     }
 
     /// Applies the operation to the names. Returns true if it is about names.
-    fn change_name(&self, names: &mut BTreeMap<Arc<str>, usize>) -> bool {
+    fn change_name(&self, names: &mut SortedMap<Arc<str>, usize>) -> bool {
         match &self.change {
             Change::Create(name) => {
                 names.insert(Arc::clone(name), self.inode);

@@ -1,6 +1,5 @@
 //! The template of an app's databases: where the schema comes from, how connections are set up, which rows are in it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
 use std::path::Path;
@@ -23,6 +22,7 @@ use super::watched;
 use crate::env;
 use crate::error::{BoxError, Error, ErrorKind, Result, or_panic};
 use crate::migrations::{Ledger, Migrations, Runner};
+use crate::order::SortedMap;
 
 /// The template that an app's databases are made from.
 ///
@@ -62,7 +62,7 @@ pub struct Template {
     pub(super) block_on: Option<BlockOn>,
     image: OnceCell<Image>,
     /// The images of `at`, by version.
-    versions: Mutex<BTreeMap<i64, Image>>,
+    versions: Mutex<SortedMap<i64, Image>>,
 }
 
 /// Identifies code, together with the place of the call: two templates with the same text are two templates.
@@ -106,7 +106,7 @@ impl Template {
             checked: None,
             block_on: None,
             image: OnceCell::new(),
-            versions: Mutex::new(BTreeMap::new()),
+            versions: Mutex::new(SortedMap::new()),
         }
     }
 
@@ -464,7 +464,7 @@ impl Template {
             None => {
                 let image = building::version(&self.versions, version, || self.migrated(Some(version)))?;
                 let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
-                versions.entry(version).or_insert(image).clone()
+                versions.get_or_insert_with(version, || image).clone()
             }
         };
         Ok(TestDb::in_memory(&image, self.profile, self.functions)?.checked(self.checked).running_on(self.block_on))

@@ -4,7 +4,6 @@
 //! blocks is a comparison of addresses. Only files that differ byte for byte (free pages keep their old bytes) are compared
 //! row by row.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use once_cell::unsync::OnceCell;
@@ -13,7 +12,7 @@ use rusqlite::Connection;
 use crate::check::{self, Mask};
 use crate::db::{Functions, MAIN, open_as_it_is};
 use crate::error::Refusal;
-use crate::order::Order as _;
+use crate::order::{Order as _, SortedMap};
 use crate::sim::{Blocks, Disk};
 
 /// The known contents, each with a number.
@@ -23,7 +22,7 @@ pub(crate) struct KnownContents {
     /// Files that hold a known content in other bytes, with its number.
     others: Vec<(Files, usize)>,
     /// The columns that differ in each run, by database.
-    masks: BTreeMap<String, Mask>,
+    masks: SortedMap<String, Mask>,
     /// The size of the contents that were compared row by row when they were learned, in KB.
     compared: u64,
 }
@@ -69,7 +68,7 @@ pub(crate) enum ContentMatch {
 
 impl KnownContents {
     pub(crate) fn new(functions: Option<Functions>) -> KnownContents {
-        KnownContents { functions, known: Vec::new(), others: Vec::new(), masks: BTreeMap::new(), compared: 0 }
+        KnownContents { functions, known: Vec::new(), others: Vec::new(), masks: SortedMap::new(), compared: 0 }
     }
 
     /// Returns the number of what these files hold, a new one if it is not known yet, or what SQLite says of files that
@@ -313,7 +312,7 @@ impl OpenedFiles {
     }
 
     /// Returns a digest of the rows, objects and numbers of the headers, for each database. A content that cannot be read has none.
-    fn digests(&self, masks: &BTreeMap<String, Mask>) -> Option<Digests> {
+    fn digests(&self, masks: &SortedMap<String, Mask>) -> Option<Digests> {
         let none = Mask::default();
         let read = |(name, connection): &(String, Connection)| {
             let digest = check::content_digest(connection, masks.get(name).unwrap_or(&none));

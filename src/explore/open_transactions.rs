@@ -1,14 +1,13 @@
 //! Follows the transactions of a run by its statements: what was written and rolled back, and which connection writes while
 //! another one of the same code waits for it.
 
-use std::collections::BTreeMap;
-
+use crate::order::SortedMap;
 use crate::sql::keyword;
 
 /// The transactions of a run, by the numbers of their connections.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OpenTransactions {
-    open: BTreeMap<usize, Open>,
+    open: SortedMap<usize, Open>,
     rolled_back: Option<String>,
     blocked: Option<Blocked>,
 }
@@ -60,7 +59,7 @@ impl OpenTransactions {
             }
             "COMMIT" | "END" => drop(self.open.remove(&connection)),
             _ if writes && in_transaction => {
-                let open = self.open.entry(connection).or_default();
+                let open = self.open.get_or_default(connection);
                 open.locks.get_or_insert_with(|| text.to_owned());
                 open.writes.get_or_insert_with(|| text.to_owned());
             }

@@ -4,12 +4,12 @@
 //! app begins another one in vain. After that each statement fails, which ends code that returns its errors. Where even that
 //! helps nothing, the process is aborted, with a report on the standard error: no other test could ever end.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::open_transactions::{Blocked, OpenTransactions};
 use crate::error::Error;
+use crate::order::SortedMap;
 use crate::report::count;
 use crate::sql::keyword;
 use crate::trace::{Listener, Start, Started};
@@ -34,7 +34,7 @@ struct State {
     statements: u64,
     vain_begins: u64,
     /// The last statements, with the number of times that each was run.
-    last: BTreeMap<String, u64>,
+    last: SortedMap<String, u64>,
     is_exceeded: bool,
     left_open: bool,
     /// Those of a run without a fault: the text of each statement takes its time.
@@ -113,7 +113,7 @@ impl Listener for StatementLimit {
         let is_close = state.statements + FURTHER > self.most && self.most < u64::MAX;
         let is_in_vain = self.most < u64::MAX && statement.in_transaction && keyword(&(statement.text)()) == "BEGIN";
         if is_close || is_in_vain {
-            *state.last.entry((statement.text)()).or_default() += 1;
+            *state.last.get_or_default((statement.text)()) += 1;
         }
         state.vain_begins = if is_in_vain { state.vain_begins + 1 } else { 0 };
         state.is_exceeded |= over > 0 || state.vain_begins > MAX_VAIN_BEGINS;

@@ -1,13 +1,12 @@
 //! The diagnosis of a fault, and the text of its failure.
 
-use std::collections::BTreeMap;
-
 use super::fault::Fault;
 use super::injector::{InjectedFault, REPEATS};
 use super::session::Session;
 use crate::db::MAIN;
 use crate::error::{Error, ErrorKind};
 use crate::explore::{ActionPart, ContentChanges, FILE_BY_FILE, Files, Outcome, replay_note};
+use crate::order::SortedMap;
 use crate::report::count;
 
 /// A run of the action with a fault.
@@ -86,9 +85,9 @@ impl FaultRun {
 
     /// Returns the statement that was recorded most often, and how often.
     fn most_repeated(&self) -> Option<(&str, usize)> {
-        let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut times: SortedMap<&str, usize> = SortedMap::new();
         for sql in &self.statements {
-            *times.entry(sql).or_default() += 1;
+            *times.get_or_default(sql) += 1;
         }
         times.into_iter().max_by_key(|(_, times)| *times)
     }

@@ -3,14 +3,13 @@
 //! The names are those of Adya's "Weak Consistency" (1999), for tasks in place of transactions: a cycle of "read before the other
 //! wrote it" and "wrote after the other". A change is lost only if the rows show that it is.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::effect::{self, Caution, Step};
 use super::footprint::Footprints;
 use super::run::{Run, TaskOutcome};
 use super::serial_runs::SerialRuns;
 use crate::check::{Cell, ChangedRow, Changes, changes_between};
 use crate::error::Result;
+use crate::order::{SortedMap, SortedSet};
 
 /// The kind of a result that no serial order gives.
 pub(super) enum Anomaly {
@@ -91,7 +90,7 @@ pub(super) fn anomaly(serial_runs: &mut SerialRuns<'_>, run: &Run, same_state: O
 }
 
 /// A row by its table and key, and what became of it.
-type Rows = BTreeMap<(String, Vec<Cell>), Option<Row>>;
+type Rows = SortedMap<(String, Vec<Cell>), Option<Row>>;
 
 /// The cells of a row, by their columns.
 type Row = Vec<(String, Cell)>;
@@ -198,7 +197,7 @@ impl Alone {
     /// Returns true if no row is changed by two tasks. New rows with the same id are different rows.
     fn are_apart(&self) -> bool {
         let is_old = |key: &(String, Vec<Cell>)| self.before.get(key).is_some_and(Option::is_some);
-        let mut seen = BTreeSet::new();
+        let mut seen = SortedSet::new();
         self.changes.iter().flat_map(Rows::keys).filter(|key| is_old(key)).all(|key| seen.insert(key))
     }
 }

@@ -7,8 +7,7 @@
 //! many a pool opens is a matter of time. SQLite reads the schema then, and checks it again before each statement. Only where
 //! the first connection sets something of the database, such as its journal mode, others may see it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use crate::order::{SortedMap, SortedSet};
 use crate::sql::Setting;
 
 #[derive(Default)]
@@ -16,12 +15,12 @@ pub(super) struct TaskConnections {
     /// Those that the task has opened itself and not closed.
     open: Vec<Opened>,
     /// The files of those that have taken a lock for a statement, by their numbers.
-    files: BTreeMap<usize, usize>,
+    files: SortedMap<usize, usize>,
     /// The numbers of those that have run a statement other than a setting.
-    used: BTreeSet<usize>,
+    used: SortedSet<usize>,
     running: Option<Running>,
     /// The threads that run a PRAGMA which is no step.
-    setting_up: BTreeSet<usize>,
+    setting_up: SortedSet<usize>,
 }
 
 struct Opened {
@@ -93,7 +92,7 @@ impl TaskConnections {
     pub(super) fn locks(&mut self, file: usize, thread: usize) {
         let Some(running) = self.running.filter(|running| running.thread == thread) else { return };
         // A database that is attached has another file.
-        if *self.files.entry(running.connection).or_insert(file) == file && !running.is_setting {
+        if *self.files.get_or_insert_with(running.connection, || file) == file && !running.is_setting {
             self.open.iter_mut().filter(|open| open.file == file).for_each(|open| open.is_opening = false);
         }
     }

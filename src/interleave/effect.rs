@@ -4,10 +4,10 @@
 //! the snapshot, and what they write for the step that releases the write lock. Steps between the two that touch no lock are
 //! no other connection's business. Whatever is not understood depends on everything that touches a lock.
 
-use std::collections::BTreeMap;
-
 use super::footprint::{Footprints, Rows};
 use super::run::{Event, ScheduleRecord};
+
+use crate::order::SortedMap;
 
 /// The lock that a step leaves changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -129,7 +129,7 @@ pub(super) fn steps(record: &ScheduleRecord, footprints: &mut Footprints, cautio
     };
     let by_rows = matches!(caution, Caution::Rows | Caution::Names);
     let mut steps: Vec<Step> = Vec::new();
-    let mut transactions: BTreeMap<(usize, Option<usize>), Transaction> = BTreeMap::new();
+    let mut transactions: SortedMap<(usize, Option<usize>), Transaction> = SortedMap::new();
     let mut blocked = 0;
     for event in &record.events {
         if event.waits_for_nothing_done() {
@@ -150,7 +150,7 @@ pub(super) fn steps(record: &ScheduleRecord, footprints: &mut Footprints, cautio
         steps.push(Step { task: event.task, able: event.able, blocked, effect });
         if by_rows {
             let footprint = text(event).map(|text| footprints.of(text)).unwrap_or_default();
-            let transaction = transactions.entry((event.task, event.connection)).or_default();
+            let transaction = transactions.get_or_default((event.task, event.connection));
             transaction.step(&mut steps, place, event, (&footprint.reads, &footprint.writes));
         }
     }

@@ -30,7 +30,6 @@
 //!   than half of a schedule's time goes into its connections and the digest of its state. Lists are split once, not in
 //!   each schedule.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use super::choices::{Chooser, bits, orders};
@@ -47,6 +46,7 @@ use crate::draw::{self, Draw};
 use crate::env::Shard;
 use crate::error::{Error, ErrorKind, Result};
 use crate::explore::help_for;
+use crate::order::SortedMap;
 use crate::progress::Progress;
 use crate::report::visible;
 
@@ -88,10 +88,10 @@ pub(super) struct Explorer<'a, 'r> {
 #[derive(Default)]
 struct Tally {
     found: Vec<FoundProblem>,
-    outcomes: BTreeMap<String, u64>,
-    notes: BTreeMap<String, u64>,
+    outcomes: SortedMap<String, u64>,
+    notes: SortedMap<String, u64>,
     /// The tasks that succeed though they are rolled back, each with its number of schedules.
-    rolled_back: BTreeMap<usize, u64>,
+    rolled_back: SortedMap<usize, u64>,
     schedules: u64,
     of_all_shards: u64,
     /// The schedules without a problem in which a task fails.
@@ -333,11 +333,11 @@ impl<'a, 'r> Explorer<'a, 'r> {
         (self.options.works_on_copies)()?;
         self.tally.schedules += 1;
         if let Some((reader, writer)) = run.schedule.held_back {
-            *self.tally.notes.entry(report::held_back(self.tasks, reader, writer)).or_default() += 1;
+            *self.tally.notes.get_or_default(report::held_back(self.tasks, reader, writer)) += 1;
         }
         for (task, outcome) in run.outcomes.iter().enumerate() {
             if matches!(outcome, Some(TaskOutcome::Returned(_))) && run.schedule.is_rolled_back(task) {
-                *self.tally.rolled_back.entry(task).or_default() += 1;
+                *self.tally.rolled_back.get_or_default(task) += 1;
             }
         }
         let classification = classify(self.serial_runs, &run, self.options.may_fail, self.options.invariant)?;
@@ -349,7 +349,7 @@ impl<'a, 'r> Explorer<'a, 'r> {
             Classification::OrderOfTransactions => String::from("an order of their transactions"),
             Classification::Problem(problem) => report::headline(self.tasks, problem),
         };
-        *self.tally.outcomes.entry(label).or_default() += 1;
+        *self.tally.outcomes.get_or_default(label) += 1;
         let Classification::Problem(problem) = classification else { return Ok(ControlFlow::Continue(())) };
         let stop = problem.stops_exploration();
         match self.tally.found.iter_mut().find(|found| found.problem.is_like(&problem)) {

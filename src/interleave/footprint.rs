@@ -3,7 +3,7 @@
 //! SQLite has the last word: a statement is explained on a copy of the database, with its values in place of its parameters. A
 //! part that is not understood stands for the whole database.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use rusqlite::Connection;
@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use crate::check::shown;
 use crate::db::Address;
 use crate::error::Result;
-use crate::order::IntoTree as _;
+use crate::order::SortedSet;
 use crate::sql::{Setting, keyword, setting};
 
 /// Rows of the database.
@@ -19,12 +19,12 @@ use crate::sql::{Setting, keyword, setting};
 pub(super) enum Rows {
     All,
     /// Tables, each with one of its rowids or as a whole.
-    Some(BTreeSet<(String, Option<i64>)>),
+    Some(SortedSet<(String, Option<i64>)>),
 }
 
 impl Default for Rows {
     fn default() -> Rows {
-        Rows::Some(BTreeSet::new())
+        Rows::Some(SortedSet::new())
     }
 }
 
@@ -64,7 +64,7 @@ pub(super) struct Footprint {
     pub(super) reads: Rows,
     pub(super) writes: Rows,
     /// The tables for whose rows it takes new rowids.
-    pub(super) new_ids: BTreeSet<String>,
+    pub(super) new_ids: SortedSet<String>,
     /// True if later statements may mean something else: the schema or a setting changes.
     pub(super) changes_meaning: bool,
 }
@@ -229,7 +229,7 @@ impl Footprints {
             // Without a rowid, the rows of a table are in the index of its key.
             let rows = cursor.and_then(|cursor| rowids(ops, cursor)).filter(|rows| *is_index || !rows.is_empty());
             let rows = rows.unwrap_or_else(|| vec![None]);
-            let rows = Rows::Some(rows.into_iter().map(|row| (table.clone(), row)).into_tree());
+            let rows = Rows::Some(rows.into_iter().map(|row| (table.clone(), row)).collect());
             footprint.reads.add(&rows);
             let takes_id = |Op(code, [of, ..]): &Op| code == "NewRowid" && Some(*of) == cursor;
             if code == "OpenWrite" && ops.iter().any(takes_id) {

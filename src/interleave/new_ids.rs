@@ -7,7 +7,6 @@
 //! The rows are matched by color refinement: a row has the color of its own values, then of the rows that it refers to and of
 //! those that refer to it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use rusqlite::types::ValueRef;
@@ -18,7 +17,7 @@ use super::shifted_ids;
 use crate::check::{Cell, ChangedRow, changes_between};
 use crate::db::Address;
 use crate::error::Result;
-use crate::order::{IntoTree as _, Order as _};
+use crate::order::{Order as _, SortedMap, SortedSet};
 use crate::schema::references::parent_columns;
 use crate::schema::{Name, Schema, Table};
 
@@ -29,9 +28,9 @@ pub(super) struct NewIds {
     base: Address,
     footprints: Footprints,
     /// The column of each table that is its rowid.
-    columns: BTreeMap<Name, Name>,
+    columns: SortedMap<Name, Name>,
     /// The columns with a foreign key to such a column, and its table.
-    references: BTreeMap<(Name, Name), Name>,
+    references: SortedMap<(Name, Name), Name>,
     /// The rows that the tasks change one after another where new rows get other ids, or `None` if that cannot be known.
     shifted: Option<Option<Vec<NewRow>>>,
 }
@@ -47,8 +46,8 @@ impl NewIds {
             let column = table.columns.iter().find(|column| table.is_rowid(&column.name))?;
             Some((table.name.clone(), column.name.clone()))
         };
-        let columns: BTreeMap<Name, Name> = schema.tables.iter().filter_map(rowid).into_tree();
-        let mut references = BTreeMap::new();
+        let columns: SortedMap<Name, Name> = schema.tables.iter().filter_map(rowid).collect();
+        let mut references = SortedMap::new();
         for table in &schema.tables {
             for key in &table.foreign_keys {
                 let Some(parent) = schema.table(&key.parent) else { continue };
@@ -70,8 +69,8 @@ impl NewIds {
         run_on: RunOn<'_>,
     ) -> Result<bool> {
         let lines = one.schedule.lines.iter().chain(&other.schedule.lines);
-        let tables: BTreeSet<Name> =
-            lines.flat_map(|line| self.footprints.of(&line.text).new_ids.clone()).map(Name::from).into_tree();
+        let tables: SortedSet<Name> =
+            lines.flat_map(|line| self.footprints.of(&line.text).new_ids.clone()).map(Name::from).collect();
         if tables.is_empty() {
             return Ok(false);
         }
@@ -99,8 +98,8 @@ impl NewIds {
     /// Returns true if these columns refer to new rows also where those have other ids.
     fn are_references(
         &mut self,
-        guessed: &BTreeMap<(Name, Name), Name>,
-        tables: &BTreeSet<Name>,
+        guessed: &SortedMap<(Name, Name), Name>,
+        tables: &SortedSet<Name>,
         run_on: RunOn<'_>,
     ) -> Result<bool> {
         if self.shifted.is_none() {
@@ -120,7 +119,7 @@ impl NewIds {
         Ok(rows.iter().all(|row| row.cells.iter().all(|cell| refers(row, cell))))
     }
 
-    fn new_rows(&self, (base, run): (&Address, &Run), tables: &BTreeSet<Name>) -> Result<Vec<NewRow>> {
+    fn new_rows(&self, (base, run): (&Address, &Run), tables: &SortedSet<Name>) -> Result<Vec<NewRow>> {
         let changes = changes_between(&base.look()?, &run.database.look()?)?;
         let mut rows = Vec::new();
         for table in changes.iter() {
@@ -147,16 +146,16 @@ impl NewIds {
     }
 
     /// Returns the columns with a foreign key, and those that hold new ids of one table and nothing else.
-    fn guessed(&self, rows: &[NewRow]) -> BTreeMap<(Name, Name), Name> {
+    fn guessed(&self, rows: &[NewRow]) -> SortedMap<(Name, Name), Name> {
         let ids = ids_by_table(rows);
-        let mut values: BTreeMap<(Name, Name), BTreeSet<Option<i64>>> = BTreeMap::new();
+        let mut values: SortedMap<(Name, Name), SortedSet<Option<i64>>> = SortedMap::new();
         for (row, (column, cell)) in rows.iter().flat_map(|row| row.cells.iter().map(move |cell| (row, cell))) {
             let number = if let Cell::Integer(number) = cell { Some(*number) } else { None };
-            values.entry((row.table.clone(), column.clone())).or_default().insert(number);
+            values.get_or_default((row.table.clone(), column.clone())).insert(number);
         }
         let mut references = self.references.clone();
         for (column, values) in values {
-            let holds = |ids: &BTreeMap<i64, usize>| {
+            let holds = |ids: &SortedMap<i64, usize>| {
                 values.iter().all(|value| value.is_some_and(|value| ids.contains_key(&value)))
             };
             let mut parents: Vec<_> = ids.iter().filter(|(_, ids)| holds(ids)).map(|(table, _)| *table).collect();
@@ -164,7 +163,7 @@ impl NewIds {
                 |table: &Name| column.1.to_ascii_lowercase().contains(table.to_ascii_lowercase().trim_end_matches('s'));
             parents.order_by_key(|table| !is_named(table));
             if let Some(parent) = parents.first() {
-                references.entry(column).or_insert_with(|| (*parent).clone());
+                references.get_or_insert_with(column, || (*parent).clone());
             }
         }
         references
@@ -191,11 +190,11 @@ impl NewRow {
 }
 
 /// Returns the new ids of each table, with the places of their rows.
-fn ids_by_table(rows: &[NewRow]) -> BTreeMap<&Name, BTreeMap<i64, usize>> {
-    let mut ids: BTreeMap<&Name, BTreeMap<i64, usize>> = BTreeMap::new();
+fn ids_by_table(rows: &[NewRow]) -> SortedMap<&Name, SortedMap<i64, usize>> {
+    let mut ids: SortedMap<&Name, SortedMap<i64, usize>> = SortedMap::new();
     for (place, row) in rows.iter().enumerate() {
         if let Some(id) = row.id {
-            ids.entry(&row.table).or_default().insert(id, place);
+            ids.get_or_default(&row.table).insert(id, place);
         }
     }
     ids
@@ -205,7 +204,7 @@ fn ids_by_table(rows: &[NewRow]) -> BTreeMap<&Name, BTreeMap<i64, usize>> {
 const ROUNDS: usize = 4;
 
 /// Gives equal colors to rows that differ only in their ids and in those that they refer to, and sorts the rows by color.
-fn color(rows: &mut [NewRow], references: &BTreeMap<(Name, Name), Name>) {
+fn color(rows: &mut [NewRow], references: &SortedMap<(Name, Name), Name>) {
     let hash = |of: &dyn Fn(&mut DefaultHasher)| {
         let mut hasher = DefaultHasher::new();
         of(&mut hasher);

@@ -1,6 +1,5 @@
 //! Runs of the tasks one after another, with which every schedule is compared.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::choices::{Chooser, bit, bits};
@@ -13,7 +12,7 @@ use super::transactions;
 use crate::check::Mask;
 use crate::db::Address;
 use crate::error::Result;
-use crate::order::Order as _;
+use crate::order::{Order as _, SortedMap};
 
 /// Runs the tasks, and keeps the runs in which they ran one after another.
 pub(super) struct SerialRuns<'a> {
@@ -32,10 +31,10 @@ pub(super) struct SerialRuns<'a> {
     /// The columns and values that differ when the tasks run again.
     pub(super) hidden: Arc<Hidden>,
     new_ids: Option<NewIds>,
-    serial: BTreeMap<Vec<usize>, Run>,
+    serial: SortedMap<Vec<usize>, Run>,
     /// The orders of runs that differ from them in the ids of new rows, by digest and results.
-    renamed: BTreeMap<(u64, String), Option<Vec<usize>>>,
-    by_transaction: BTreeMap<(Vec<u8>, Vec<Option<u64>>), Run>,
+    renamed: SortedMap<(u64, String), Option<Vec<usize>>>,
+    by_transaction: SortedMap<(Vec<u8>, Vec<Option<u64>>), Run>,
 }
 
 impl<'a> SerialRuns<'a> {
@@ -51,9 +50,9 @@ impl<'a> SerialRuns<'a> {
             each_transaction: false,
             hidden: Arc::default(),
             new_ids: None,
-            serial: BTreeMap::new(),
-            renamed: BTreeMap::new(),
-            by_transaction: BTreeMap::new(),
+            serial: SortedMap::new(),
+            renamed: SortedMap::new(),
+            by_transaction: SortedMap::new(),
         }
     }
 

@@ -1,13 +1,12 @@
 //! A copy of the database in which new rows get other ids, which tells a reference to a new row from a number that happens to
 //! be its id.
 
-use std::collections::BTreeSet;
-
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use crate::db::Address;
 use crate::error::{Error, Result};
+use crate::order::SortedSet;
 use crate::schema::{Name, Schema, Table};
 use crate::sql::quote_identifier;
 
@@ -15,7 +14,7 @@ use crate::sql::quote_identifier;
 const DISTANCE: i64 = 10_000;
 
 /// Copies the database, and moves the next id of these tables, as far as their constraints allow.
-pub(super) fn shifted(base: &Address, tables: &BTreeSet<Name>) -> Result<Address> {
+pub(super) fn shifted(base: &Address, tables: &SortedSet<Name>) -> Result<Address> {
     let copy = base.fork();
     let connection = copy.look()?;
     let schema = Schema::read(&connection)?;

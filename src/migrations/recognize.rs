@@ -1,6 +1,5 @@
 //! Recognizes the format of a folder, and which of its files the runner of that format reads.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::migration::Format;
@@ -9,7 +8,7 @@ use super::oddity::{Oddity, OddityKind};
 use super::source::File;
 use super::unreadable;
 use crate::error::Result;
-use crate::order::{IntoTree as _, Order as _};
+use crate::order::{Order as _, SortedSet};
 
 /// The format of a folder by the names of its files, and the files that are migrations.
 pub(super) struct Recognized {
@@ -205,17 +204,18 @@ impl Folder<'_> {
             .filter(|(index, _)| names::dialect(file(*index)) == Some(true))
             .map(|(index, named)| (names::identity(Format::Plain, file(*index)), named.down))
             .collect();
-        let ups = |scripts: &[(usize, Named)]| -> BTreeSet<String> {
+        let ups = |scripts: &[(usize, Named)]| -> SortedSet<String> {
             let ups = scripts.iter().filter(|(_, named)| !named.down);
-            ups.map(|(index, _)| names::identity(Format::Plain, file(*index))).into_tree()
+            ups.map(|(index, _)| names::identity(Format::Plain, file(*index))).collect()
         };
-        let before = ups(&self.scripts);
+        let mut gone = ups(&self.scripts);
         self.scripts.retain(|(index, named)| match names::dialect(file(*index)) {
             Some(is_sqlite) => is_sqlite,
             None => !special.contains(&(names::identity(Format::Plain, file(*index)), named.down)),
         });
         // What only other databases have cannot be undone either.
-        let gone: BTreeSet<String> = before.difference(&ups(&self.scripts)).cloned().into_tree();
+        let left = ups(&self.scripts);
+        gone.retain(|up| !left.contains(up));
         self.scripts.retain(|(index, _)| !gone.contains(&names::identity(Format::Plain, file(*index))));
     }
 

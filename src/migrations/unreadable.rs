@@ -1,12 +1,12 @@
 //! The errors of files that are no history.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::migration::Format;
 use super::names::{self, Role};
 use super::source::File;
 use crate::error::{Error, ErrorKind};
+use crate::order::SortedSet;
 
 /// A problem at which a runner would fail: a headline, the place, and a remedy.
 pub(super) struct Unreadable {
@@ -137,7 +137,7 @@ pub(super) fn nothing(files: &[File<'_>], folder: Option<&Path>) -> Error {
 
 /// Returns the subfolders that hold migrations, and the one to load: that of SQLite, or the first.
 fn subfolders<'f>(files: &'f [File<'_>]) -> Option<(Vec<&'f str>, &'f str)> {
-    let mut found: BTreeSet<&str> = BTreeSet::new();
+    let mut found: SortedSet<&str> = SortedSet::new();
     for (first, rest) in files.iter().filter_map(|file| file.name.split_once('/')) {
         if matches!(names::role(rest), Role::Script(_)) || names::is_in_version(rest) {
             found.insert(first);

@@ -4,13 +4,11 @@
 //! The parts that are read here are the same since SQLite 3.8, but SQLite documents them for people, not for programs.
 //! [`is_understood`] therefore explains a statement with a known answer first.
 
-use std::collections::BTreeMap;
-
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use super::catalog::Catalog;
-use crate::order::IntoTree as _;
+use crate::order::SortedMap;
 use crate::sql::quote_identifier;
 
 /// An instruction.
@@ -181,7 +179,7 @@ fn target_of(op: &Op) -> Option<CursorTarget> {
 }
 
 /// The number of rows of each table, by its name.
-pub(crate) type TableRows = BTreeMap<String, u64>;
+pub(crate) type TableRows = SortedMap<String, u64>;
 
 /// Counts the rows of all tables of the main database.
 pub(crate) fn count_table_rows(connection: &Connection) -> rusqlite::Result<TableRows> {
@@ -196,7 +194,7 @@ pub(crate) fn count_table_rows(connection: &Connection) -> rusqlite::Result<Tabl
         let count: i64 = connection.query_row(&sql, [], |row| row.get(0))?;
         Ok((name, count.unsigned_abs()))
     };
-    names.map(count).try_into_tree()
+    names.map(count).collect::<Result<_, _>>()
 }
 
 /// The rows that a statement reads or deletes within single instructions: `count(*)` of a whole table, and `DELETE` without

@@ -1,12 +1,11 @@
 //! The objects of a connection's databases with their root pages, its statistics, and the settings that change plans.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use rusqlite::Connection;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::order::IntoTree as _;
+use crate::order::SortedSet;
 use crate::schema::entries::{SchemaEntry, is_internal};
 use crate::schema::schema_copy::{SchemaCopy, Triggers};
 use crate::schema::{StatisticsRows, VirtualTable};
@@ -105,12 +104,12 @@ impl Catalog {
         let is_writing = ["delete", "update", "replace", "insert"];
         let is_writing = tokens(sql).iter().any(|token| is_writing.iter().any(|word| token.is(word)));
         let relations = self.objects.iter().filter(|object| object.kind == "table" || object.kind == "view");
-        let known: BTreeSet<&Name> = relations.clone().map(|object| &object.name).into_tree();
+        let known: SortedSet<&Name> = relations.clone().map(|object| &object.name).collect();
         let relations: Vec<&Arc<Object>> = relations.collect();
         let children = relations.iter().filter(|child| child.kind == "table" && reads_child(&child.name));
         let children: Vec<&&Arc<Object>> = children.collect();
-        let (mut kept, mut left): (BTreeSet<Name>, Vec<Name>) = (BTreeSet::new(), names(sql));
-        let mut parents: BTreeSet<Name> = BTreeSet::new();
+        let (mut kept, mut left): (SortedSet<Name>, Vec<Name>) = (SortedSet::new(), names(sql));
+        let mut parents: SortedSet<Name> = SortedSet::new();
         while let Some(name) = left.pop() {
             let Some(object) = relations.iter().find(|object| object.name == name) else { continue };
             if !kept.insert(name) {

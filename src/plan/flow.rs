@@ -9,9 +9,10 @@
 
 use std::cell::OnceCell;
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 
 use super::bytecode::{Op, Program};
+
+use crate::order::SortedSet;
 
 /// The paths through a program.
 #[derive(Debug)]
@@ -77,7 +78,7 @@ impl<'a> Flow<'a> {
     fn leads(&self, body: usize, end: usize) -> bool {
         let flag_of = |register| self.match_flags.iter().position(|flag| *flag == register);
         let mut seen = vec![false; self.ops.len()];
-        let mut seen_with_flags = BTreeSet::new();
+        let mut seen_with_flags = SortedSet::new();
         let mut open = vec![(body, MatchFlags::default())];
         let mut successors = Vec::new();
         while let Some((address, mut flags)) = open.pop() {

@@ -1,7 +1,6 @@
 //! A query plan as a value, and in words that are the same for all versions of SQLite, for snapshots.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use rusqlite::types::Value;
 
 use super::catalog::Catalog;
 use super::tree::{self, Access, Effect, Node, Step, distinct};
-use crate::order::IntoTree as _;
+use crate::order::SortedSet;
 use crate::report::{Raw, printable};
 use crate::sql::{Name, tokens};
 
@@ -122,12 +121,12 @@ impl Plan {
 
     /// Returns the objects on which SQLite plans the statement as it did. A child table that the plan does not read is none.
     pub(super) fn surroundings(&self) -> Catalog {
-        self.surroundings_without(&BTreeSet::new())
+        self.surroundings_without(&SortedSet::new())
     }
 
     /// Returns the [`surroundings`](Plan::surroundings) without children that only foreign keys lead to.
-    pub(super) fn surroundings_without(&self, children: &BTreeSet<Name>) -> Catalog {
-        let read: BTreeSet<Name> = self.all().filter_map(|node| node.table.as_deref().map(Name::from)).into_tree();
+    pub(super) fn surroundings_without(&self, children: &SortedSet<Name>) -> Catalog {
+        let read: SortedSet<Name> = self.all().filter_map(|node| node.table.as_deref().map(Name::from)).collect();
         self.catalog.around(&self.sql, |child| read.contains(child) && !children.contains(child))
     }
 

@@ -6,7 +6,7 @@
 use crate::check::shown;
 use crate::db::Address;
 use crate::error::Result;
-use crate::order::{self, Order as _};
+use crate::order::{Order as _, SortedMap};
 use crate::own;
 use crate::sql::{Cursor, same_name, setting, tokens};
 use crate::trace::Query;
@@ -31,19 +31,19 @@ const NOT_LEFT: [&str; 3] = ["defer_foreign_keys", "analysis_limit", "temp_store
 
 /// Returns what `queries` have left behind, in the order in which it was made.
 pub(super) fn find<'q>(queries: &'q [Query], by_drivers: &'q [Query], address: &Address) -> Result<Vec<Leftover<'q>>> {
-    let mut connections: Vec<(usize, Left<'q>)> = Vec::new();
+    let mut connections: SortedMap<usize, Left<'q>> = SortedMap::new();
     for query in by_drivers {
-        let left = order::value_of(&mut connections, query.connection());
+        let left = connections.get_or_default(query.connection());
         left.is_closed |= query.is_before_close();
         if let Some(set) = setting(query.sql()) {
             left.set_up.push((set.name, query));
         }
     }
     for query in queries {
-        order::value_of(&mut connections, query.connection()).take_in(query);
+        connections.get_or_default(query.connection()).take_in(query);
     }
     let mut found = Vec::new();
-    for (_, left) in connections {
+    for left in connections.into_values() {
         // What is in a transaction is lost when its connection is closed. All else is gone then, and nobody gets it.
         found.extend(left.transaction.map(|query| Leftover { kind: LeftoverKind::Transaction, query }));
         if left.is_closed {

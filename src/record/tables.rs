@@ -1,7 +1,6 @@
 //! The tables that queries read, write and scan. For reads and writes, a query is prepared once more with an authorizer, which
 //! SQLite calls for each table; for scans and repeats, it is explained.
 
-use std::collections::BTreeSet;
 use std::iter;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,7 +11,7 @@ use super::failure::{self, Access, UnknownTable};
 use super::group::{Group, ScanningQuery};
 use crate::db::Address;
 use crate::error::{Error, ErrorKind, Refusal, Result};
-use crate::order::{IntoTree as _, Order as _};
+use crate::order::{Order as _, SortedSet};
 use crate::plan::{self, Plan, Planner};
 use crate::report::nearest;
 use crate::sql::{self, same_name, tokens};
@@ -29,7 +28,7 @@ pub(super) fn check_access(groups: &[Group<'_>], address: &Address, access: Acce
             continue;
         }
         let tables = if changes_the_schema(query) {
-            iter::once(SCHEMA.to_owned()).into_tree()
+            iter::once(SCHEMA.to_owned()).collect()
         } else {
             let connection = match &mut connection {
                 Some(connection) => connection,
@@ -69,10 +68,10 @@ fn is_same_table(one: &str, other: &str) -> bool {
 }
 
 /// Returns the tables that a query reads or writes, in the spelling of the schema.
-fn touched(connection: &mut Connection, sql: &str, access: Access) -> rusqlite::Result<BTreeSet<String>> {
+fn touched(connection: &mut Connection, sql: &str, access: Access) -> rusqlite::Result<SortedSet<String>> {
     // At its first use, the module of a virtual table prepares statements about tables of its own.
     connection.prepare(sql).map(drop)?;
-    let seen = Arc::new(Mutex::new(BTreeSet::new()));
+    let seen = Arc::new(Mutex::new(SortedSet::new()));
     let noted = Arc::clone(&seen);
     let _ = connection.authorizer(Some(move |context: AuthContext<'_>| {
         let (used_for, table) = match context.action {
@@ -93,7 +92,7 @@ fn touched(connection: &mut Connection, sql: &str, access: Access) -> rusqlite::
     // The authorizer is called for views and table-valued functions too. SQLite's own tables do not count.
     let mut is_table =
         connection.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE")?;
-    let mut tables = BTreeSet::new();
+    let mut tables = SortedSet::new();
     for name in std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner)) {
         if is_same_table(&name, SCHEMA) {
             tables.insert(SCHEMA.to_owned());

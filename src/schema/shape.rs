@@ -1,7 +1,7 @@
 //! The parts of a schema that matter to SQLite, each in one spelling. The canonical text, also here, prints them and the diff
 //! compares them, so neither sees something that the other does not.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use super::create::{self, TriggerText};
@@ -10,7 +10,7 @@ use super::facts::{
     Column, ForeignKey, ForeignKeyAction, Index, IndexedColumn, IndexedExpr, Key, Schema, Table, TableKind, Trigger,
     View,
 };
-use crate::order::{IntoTree as _, Order as _};
+use crate::order::Order as _;
 use crate::sql::{
     Name, Names, Token, TokenKind, normal, on_one_line, plain_name, quote_identifier, quote_text, same_name, tokens,
     unquoted,
@@ -87,16 +87,16 @@ pub(super) fn of(schema: &Schema, ledgers: bool) -> (Vec<TableShape>, Vec<ViewSh
 }
 
 /// Returns everything that a name in a trigger or view can refer to, in lower case.
-fn known_names(schema: &Schema) -> BTreeSet<String> {
+fn known_names(schema: &Schema) -> HashSet<String> {
     let of_tables = schema.tables.iter().flat_map(|table| {
         std::iter::once(table.name.as_str()).chain(table.columns.iter().map(|column| column.name.as_str()))
     });
     let of_views = schema.views.iter().map(|view| view.name.as_str());
     let always = ["rowid", "oid", "_rowid_", "new", "old", "excluded"];
-    of_tables.chain(of_views).chain(always).map(str::to_ascii_lowercase).into_tree()
+    of_tables.chain(of_views).chain(always).map(str::to_ascii_lowercase).collect()
 }
 
-fn table_shape(table: &Table, schema: &Schema, known: &BTreeSet<String>) -> TableShape {
+fn table_shape(table: &Table, schema: &Schema, known: &HashSet<String>) -> TableShape {
     let names: Vec<String> = table.columns.iter().map(|column| column.name.to_string()).collect();
     let in_table = Names::Columns(&names);
     let mut shape = TableShape {
@@ -296,7 +296,7 @@ fn index_shape(index: &Index, table: &Table, names: Names<'_>) -> IndexShape {
     }
 }
 
-fn trigger_shape(trigger: &Trigger, columns: &[String], known: &BTreeSet<String>) -> TriggerShape {
+fn trigger_shape(trigger: &Trigger, columns: &[String], known: &HashSet<String>) -> TriggerShape {
     let name = plain_name(&trigger.name);
     let Some(text) = TriggerText::of(&trigger.sql) else {
         let parts = tokens(&trigger.sql);
@@ -322,7 +322,7 @@ fn trigger_shape(trigger: &Trigger, columns: &[String], known: &BTreeSet<String>
     }
 }
 
-fn view_shape(view: &View, known: &BTreeSet<String>) -> ViewShape {
+fn view_shape(view: &View, known: &HashSet<String>) -> ViewShape {
     let (columns, query) = match create::view(&view.sql) {
         Some(text) => (text.columns, text.query),
         None => (Vec::new(), tokens(&view.sql)),
@@ -338,7 +338,7 @@ fn view_shape(view: &View, known: &BTreeSet<String>) -> ViewShape {
 }
 
 /// Adds the names without quotes, after AS and in brackets, which a name in double quotes could refer to.
-fn with_bare_names<'a>(known: &BTreeSet<String>, tokens: impl Iterator<Item = &'a Token<'a>>) -> BTreeSet<String> {
+fn with_bare_names<'a>(known: &HashSet<String>, tokens: impl Iterator<Item = &'a Token<'a>>) -> HashSet<String> {
     let mut known = known.clone();
     let mut behind_as = false;
     for token in tokens {

@@ -3,7 +3,7 @@
 //! White space and comments are removed, keywords are in capitals, names have quotes only if they need them. Names are
 //! told from text as SQLite does it: `"open"` is a name if something has that name, else a text.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use super::name::same_name;
 use super::tokens::{Token, TokenKind, quote_identifier, quote_text, unquoted};
@@ -17,7 +17,7 @@ pub(crate) enum Names<'a> {
     /// Within a trigger or view: all names of the database, in lowercase. Names are written in lowercase, except that
     /// those after AS can be kept, because an app may see them. Anything else in double quotes may be a text or a name,
     /// and stays as written.
-    Any { known: &'a BTreeSet<String>, keep_aliases: bool },
+    Any { known: &'a HashSet<String>, keep_aliases: bool },
 }
 
 /// Returns the tokens of an expression or statement as text.

@@ -1,13 +1,12 @@
 //! The versions that were released: those that are named, and those that the tags of git have.
 
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::{Migration, Migrations};
-use crate::order::IntoTree as _;
+use crate::order::SortedSet;
 
 /// Released versions, as they are named.
 #[derive(Clone, Debug)]
@@ -19,10 +18,10 @@ pub(crate) enum Released {
 
 impl Released {
     /// Returns how many migrations the released databases have. `folder` is the one of the history.
-    pub(crate) fn counts(&self, history: &Migrations, folder: Option<&Path>) -> Result<BTreeSet<usize>> {
+    pub(crate) fn counts(&self, history: &Migrations, folder: Option<&Path>) -> Result<SortedSet<usize>> {
         match self {
             Released::Versions(versions) => {
-                versions.iter().map(|version| count_at(history, *version, ".released")).try_into_tree()
+                versions.iter().map(|version| count_at(history, *version, ".released")).collect::<Result<_, _>>()
             }
             Released::Tags(pattern) => {
                 let Some(folder) = folder else {
@@ -31,7 +30,7 @@ impl Released {
                 };
                 let trees = Repository { folder }.trees(pattern)?;
                 let counts = trees.iter().map(|names| newest(history, names)).filter(|count| *count > 0);
-                let counts: BTreeSet<usize> = counts.into_tree();
+                let counts: SortedSet<usize> = counts.collect();
                 if counts.is_empty() {
                     let headline = format!("no tag {pattern} has a migration of {}", folder.display());
                     return Err(Error::new(ErrorKind::History, headline)
@@ -60,7 +59,7 @@ pub(crate) fn count_at(history: &Migrations, version: i64, option: &str) -> Resu
 }
 
 /// Returns how many migrations there are up to the newest one that is among these files.
-fn newest(history: &Migrations, names: &BTreeSet<String>) -> usize {
+fn newest(history: &Migrations, names: &SortedSet<String>) -> usize {
     // A migration is a file or a folder of files.
     let name = |migration: &Migration| migration.name().split('/').next().unwrap_or_default().to_owned();
     history.iter().rposition(|migration| names.contains(&name(migration))).map_or(0, |index| index + 1)
@@ -73,7 +72,7 @@ struct Repository<'a> {
 
 impl Repository<'_> {
     /// Returns the names in the folder at each tag that matches, once if several tags have the same.
-    fn trees(&self, pattern: &str) -> Result<Vec<BTreeSet<String>>> {
+    fn trees(&self, pattern: &str) -> Result<Vec<SortedSet<String>>> {
         let tags = self.git(&["for-each-ref", "--format=%(refname)", &format!("refs/tags/{pattern}")], "")?;
         if tags.is_empty() {
             return Err(Error::new(ErrorKind::History, format!("git has no tag {pattern}"))
@@ -83,11 +82,11 @@ impl Repository<'_> {
         // One process for all tags: there may be hundreds.
         let questions: String = tags.lines().map(|tag| format!("{tag}:./\n")).collect();
         let answers = self.git(&["cat-file", "--batch-check"], &questions)?;
-        let trees: BTreeSet<&str> =
-            answers.lines().filter_map(|line| line.split_once(" tree ")).map(|it| it.0).into_tree();
+        let trees: SortedSet<&str> =
+            answers.lines().filter_map(|line| line.split_once(" tree ")).map(|it| it.0).collect();
         let names = |tree: &&str| {
             let list = self.git(&["ls-tree", "--full-tree", "--name-only", "-z", tree], "")?;
-            Ok(list.split_terminator('\0').map(str::to_owned).into_tree())
+            Ok(list.split_terminator('\0').map(str::to_owned).collect())
         };
         trees.iter().map(names).collect()
     }

@@ -3,7 +3,6 @@
 //! An allowance accepts a loss, a refusal or the like. Each has a reason, and one that is not needed is an error: the next
 //! accident would hide behind it.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use crate::check::covers;
 use crate::db::{Scratch, Template, TestDb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::{Migrations, Runner};
+use crate::order::SortedSet;
 use crate::suite::diagnosis::accepted_rows;
 use crate::suite::released::{Released, count_at};
 use crate::suite::rows::RowPlan;
@@ -96,7 +96,7 @@ impl Subject {
                 None => 0,
                 Some(version) => count_at(&history, version, ".from")?,
             };
-            let mut released = BTreeSet::new();
+            let mut released = SortedSet::new();
             for named in &self.options.released {
                 released.extend(named.counts(&history, self.folder().as_deref())?);
             }

@@ -1,9 +1,9 @@
 //! Gathers the statements run on one database for the ledger: each text once, with the values of its first runs.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::order::SortedMap;
 use crate::sql;
 
 /// The number of runs of a text whose values are kept. SQLite may plan `LIKE ?` differently when it knows them.
@@ -29,7 +29,7 @@ struct GatherState {
 }
 
 /// Texts by their normal form.
-pub(crate) type TextsByForm = BTreeMap<String, Vec<StatementText>>;
+pub(crate) type TextsByForm = SortedMap<String, Vec<StatementText>>;
 
 /// A statement as it was prepared.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl GatherState {
             self.known.clear();
         }
         let is_wanted = sql::has_a_plan(&sql::keyword(text)) && {
-            let texts = self.forms.entry(sql::normalized(text)).or_default();
+            let texts = self.forms.get_or_default(sql::normalized(text));
             let is_new = texts.len() < MOST_TEXTS && texts.iter().all(|known| known.sql != text);
             if is_new {
                 texts.push(StatementText { sql: text.to_owned(), with_values: Vec::new() });
@@ -87,8 +87,8 @@ impl GatherState {
     }
 
     fn add_values(&mut self, text: &str, values: String) {
-        if let Entry::Occupied(mut texts) = self.forms.entry(sql::normalized(text))
-            && let Some(text) = texts.get_mut().iter_mut().find(|known| known.sql == text)
+        if let Some(texts) = self.forms.get_mut(&sql::normalized(text))
+            && let Some(text) = texts.iter_mut().find(|known| known.sql == text)
             && !text.with_values.contains(&values)
         {
             text.with_values.push(values);
@@ -125,7 +125,7 @@ mod tests {
         for text in ["BEGIN", "PRAGMA user_version", "CREATE TABLE t(x)", "", "-- nothing", "/* c */ values (1)"] {
             gathered.note(text, || None);
         }
-        assert_eq!(gathered.take().into_keys().collect::<Vec<_>>(), ["values (?)"]);
+        assert_eq!(gathered.take().keys().collect::<Vec<_>>(), ["values (?)"]);
     }
 
     #[test]

@@ -4,16 +4,17 @@
 //! The hook's context is the number of the database and never a pointer. SQLite reports the close of a connection too
 //! early, or not at all; a number can be looked up at any time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use super::capture::Capture;
 use super::gather::GatheredStatements;
+use crate::order::SortedMap;
 use crate::own;
 
 /// The databases of tests, by the name that SQLite has for their file.
-static DATABASES: RwLock<BTreeMap<Vec<u8>, usize>> = RwLock::new(BTreeMap::new());
+static DATABASES: RwLock<SortedMap<Vec<u8>, usize>> = RwLock::new(SortedMap::new());
 static NEXT_NUMBER: AtomicUsize = AtomicUsize::new(1);
 /// The recordings in progress, with the numbers of their databases.
 static CAPTURES: RwLock<Captures> = RwLock::new(Vec::new());

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use crate::check::{self, Point, Production};
 use crate::error::{Result, or_panic};
-use crate::order;
+use crate::order::SortedMap;
 use crate::plan::{Node, Plan, try_explain};
 use crate::record::{Queries, Query};
 use crate::report::count;
@@ -126,18 +126,18 @@ impl Transaction {
 
 /// Returns `None` if nothing was written.
 fn batches<R>(queries: &Queries<R>) -> Option<Point> {
-    let mut open: Vec<(usize, Transaction)> = Vec::new();
-    let mut alone: Vec<(String, usize)> = Vec::new();
+    let mut open: SortedMap<usize, Transaction> = SortedMap::new();
+    let mut alone: SortedMap<String, usize> = SortedMap::new();
     let (mut writes, mut transactions) = (0, 0);
     for query in queries.iter() {
-        let transaction = order::value_of(&mut open, query.connection());
+        let transaction = open.get_or_default(query.connection());
         if query.is_about_the_connection() {
             transaction.follow(query);
         } else if is_write(query) {
             writes += 1;
             if !transaction.is_open() {
                 transactions += 1;
-                *order::value_of(&mut alone, query.normalized()) += 1;
+                *alone.get_or_default(query.normalized()) += 1;
             } else if !transaction.wrote {
                 transactions += 1;
                 transaction.wrote = true;

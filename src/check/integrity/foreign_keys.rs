@@ -1,7 +1,5 @@
 //! Rows whose parent does not exist: `PRAGMA foreign_key_check`, with the rows themselves.
 
-use std::collections::BTreeMap;
-
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
@@ -9,6 +7,7 @@ use super::shared::{databases, failure, in_database};
 use crate::check::finding::Finding;
 use crate::check::findings::Findings;
 use crate::error::Refusal;
+use crate::order::SortedMap;
 use crate::report::count;
 use crate::sql::{quote_identifier, quote_text};
 
@@ -89,13 +88,13 @@ impl Child<'_> {
     }
 
     /// Returns the rowids of the violating rows by the number of the foreign key; `None` where there is no rowid.
-    fn violations(&self) -> rusqlite::Result<BTreeMap<i64, Vec<Option<i64>>>> {
+    fn violations(&self) -> rusqlite::Result<SortedMap<i64, Vec<Option<i64>>>> {
         let (database, table) = (quote_identifier(self.database), quote_identifier(self.name));
         let mut statement = self.connection.prepare(&format!("PRAGMA {database}.foreign_key_check({table})"))?;
         let mut rows = statement.query([])?;
-        let mut found: BTreeMap<i64, Vec<Option<i64>>> = BTreeMap::new();
+        let mut found: SortedMap<i64, Vec<Option<i64>>> = SortedMap::new();
         while let Some(row) = rows.next()? {
-            found.entry(row.get(3)?).or_default().push(row.get(1)?);
+            found.get_or_default(row.get(3)?).push(row.get(1)?);
         }
         Ok(found)
     }

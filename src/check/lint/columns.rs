@@ -1,12 +1,12 @@
 //! The types of columns, and their order in the row.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 
 use super::checks;
 use super::finding::{Fix, LintFinding, LintInput, new_name, object, rebuild_as};
 use super::references::is_reference;
 use crate::check::finding::Level;
+use crate::order::SortedMap;
 use crate::schema::declaration::Declaration;
 use crate::schema::references::{class, typed};
 use crate::schema::{Affinity, Column, Name, Table};
@@ -173,14 +173,14 @@ fn is_telling(name: &str) -> bool {
 }
 
 fn same_name_different_type(input: &LintInput, found: &mut Vec<LintFinding>) {
-    let mut by_name: BTreeMap<&Name, Vec<(&Table, &Column)>> = BTreeMap::new();
+    let mut by_name: SortedMap<&Name, Vec<(&Table, &Column)>> = SortedMap::new();
     for table in input.tables() {
         // A type that SQLite does not know is a finding already, and tells little about the values.
         let is_linted = |column: &&Column| {
             is_telling(&column.name) && column.affinity != Affinity::Any && promise(table, column).is_none()
         };
         for column in table.columns.iter().filter(is_linted) {
-            by_name.entry(&column.name).or_default().push((table, column));
+            by_name.get_or_default(&column.name).push((table, column));
         }
     }
     for places in by_name.values() {

@@ -1,9 +1,8 @@
 //! The cost of deleting a parent: SQLite looks for its children, and needs an index for that.
 
-use std::collections::BTreeMap;
-
 use super::finding::{LintFinding, LintInput, object};
 use crate::check::finding::Level;
+use crate::order::SortedMap;
 use crate::schema::declaration::Declaration;
 use crate::schema::references::{Pair, class, column_names, defeated};
 use crate::schema::schema_copy::SchemaCopy;
@@ -14,12 +13,12 @@ use crate::sql::{plain_name, same_name};
 pub(super) struct ForeignKeyIndexes<'a> {
     input: &'a LintInput,
     /// The plan of a DELETE from each parent that was needed so far.
-    deletes: BTreeMap<&'a Name, Option<Vec<String>>>,
+    deletes: SortedMap<&'a Name, Option<Vec<String>>>,
 }
 
 impl<'a> ForeignKeyIndexes<'a> {
     pub(super) fn new(input: &'a LintInput) -> ForeignKeyIndexes<'a> {
-        ForeignKeyIndexes { input, deletes: BTreeMap::new() }
+        ForeignKeyIndexes { input, deletes: SortedMap::new() }
     }
 
     pub(super) fn lint(&mut self, pair: &Pair<'a>) -> Option<LintFinding> {
@@ -37,7 +36,7 @@ impl<'a> ForeignKeyIndexes<'a> {
         let delete = delete_from(parent);
         let input = self.input;
         let proof =
-            self.deletes.entry(&parent.name).or_insert_with(|| input.with_foreign_keys(|copy| copy.plan(&delete)));
+            self.deletes.get_or_insert_with(&parent.name, || input.with_foreign_keys(|copy| copy.plan(&delete)));
         let proof = proof.as_ref()?;
         if !SchemaCopy::scans(proof, &child.name) {
             return None;

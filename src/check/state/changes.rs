@@ -1,6 +1,5 @@
 //! The changes that a piece of code made to a database, row by row.
 
-use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use super::redact::{Redact, Redacting};
 use super::tables::{Snapshot, TableSet};
 use crate::db::TestDb;
 use crate::error::{Error, ErrorKind, Result, or_panic};
-use crate::order::IntoTree as _;
+use crate::order::SortedSet;
 use crate::own;
 use crate::report::{Raw, nearest, printable};
 use crate::sql::{Name, same_name};
@@ -58,7 +57,7 @@ pub struct Changes<R = ()> {
     /// The changes of a transaction that was left open, which are lost.
     open: Option<Vec<TableChanges>>,
     /// The tables that there were, before or after.
-    known: BTreeSet<Name>,
+    known: SortedSet<Name>,
     redact: Redact,
 }
 
@@ -132,14 +131,14 @@ pub fn changes_between(before: &Connection, after: &Connection) -> Result<Change
     Ok(Changes { value: (), tables, open: None, known: names_of_tables(before, after)?, redact: Redact::new() })
 }
 
-fn names_of_tables(before: &Connection, after: &Connection) -> Result<BTreeSet<Name>> {
+fn names_of_tables(before: &Connection, after: &Connection) -> Result<SortedSet<Name>> {
     let _own = own::statements();
     let names = |connection: &Connection| -> rusqlite::Result<Vec<Name>> {
         let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")?;
         statement.query_map([], |row| row.get::<_, String>(0).map(Name::from))?.collect()
     };
     let read = |connection| names(connection).map_err(|error| Error::sqlite("read the names of tables", error));
-    Ok(read(before)?.into_iter().chain(read(after)?).into_tree())
+    Ok(read(before)?.into_iter().chain(read(after)?).collect())
 }
 
 fn tables(before: &Connection, after: &Connection) -> Result<Vec<TableChanges>> {

@@ -6,7 +6,6 @@
 //! as between a database and its fork, they are sorted here, and SQLite sorts nothing.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use rusqlite::Row;
 
@@ -14,7 +13,7 @@ use super::cell::{self, Cell};
 use super::diff::{Layout, RowChange, Side, TableDiff};
 use super::tables::{Snapshot, Table, TableSet, tables};
 use crate::error::{Error, Result};
-use crate::order::Order as _;
+use crate::order::{Order as _, SortedMap};
 use crate::sql::{Name, same_name};
 
 /// The number of rows that are sorted in memory. SQLite sorts more than that, and can use files.
@@ -29,14 +28,14 @@ pub(crate) fn compare(
     set: TableSet,
     keep: usize,
 ) -> Result<Vec<TableDiff>> {
-    let mut sides: BTreeMap<Name, (Option<Table>, Option<Table>)> = BTreeMap::new();
+    let mut sides: SortedMap<Name, (Option<Table>, Option<Table>)> = SortedMap::new();
     for table in tables(before, set)? {
         let name = Name::from(&table.name);
-        sides.entry(name).or_default().0 = Some(table);
+        sides.get_or_default(name).0 = Some(table);
     }
     for table in tables(after, set)? {
         let name = Name::from(&table.name);
-        sides.entry(name).or_default().1 = Some(table);
+        sides.get_or_default(name).1 = Some(table);
     }
     let mut found = Vec::new();
     for sides in sides.into_values() {

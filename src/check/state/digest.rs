@@ -1,6 +1,5 @@
 //! Digests of the rows of a database, and what its file holds besides rows.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use rusqlite::Connection;
@@ -10,7 +9,7 @@ use super::cell::{Cell, put, put_bytes};
 use super::mask::Mask;
 use super::tables::{Snapshot, Table, TableSet, sequence, tables};
 use crate::error::{Result, or_panic};
-use crate::order::{IntoTree as _, Order as _};
+use crate::order::{Order as _, SortedMap};
 use crate::schema::entries::{SchemaEntry, entries};
 use crate::sql::same_name;
 
@@ -171,9 +170,9 @@ fn digest_of(snapshot: &Snapshot<'_>, table: &Table, mask: &Mask) -> Result<Tabl
 const MASKED: u8 = 5;
 
 /// Returns the entries of the schema by kind and name.
-pub(crate) fn schema_entries(snapshot: &Snapshot<'_>) -> Result<BTreeMap<(String, String), SchemaEntry>> {
+pub(crate) fn schema_entries(snapshot: &Snapshot<'_>) -> Result<SortedMap<(String, String), SchemaEntry>> {
     let entries = entries(snapshot.connection).map_err(|error| snapshot.refused("read the schema", error))?;
-    Ok(entries.into_iter().map(|entry| ((entry.kind.clone(), entry.name.clone()), entry)).into_tree())
+    Ok(entries.into_iter().map(|entry| ((entry.kind.clone(), entry.name.clone()), entry)).collect())
 }
 
 /// Returns the numbers of the header that belong to the app, each with its PRAGMA.

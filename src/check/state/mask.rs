@@ -1,6 +1,6 @@
 //! Columns whose values differ each time that the same code runs: times and ids that an app makes.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -9,13 +9,13 @@ use super::cell::{Cell, shown_name};
 use super::changes::{TableChanges, changes_between};
 use super::tables::{Snapshot, TableSet, tables};
 use crate::error::Result;
-use crate::order::Order as _;
+use crate::order::{Order as _, SortedMap};
 
 /// The columns that are masked. A value that was there before the code ran is compared; all others count as the same value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mask {
     /// The values before, by table and column.
-    columns: BTreeMap<String, BTreeMap<String, HashSet<u64>>>,
+    columns: SortedMap<String, SortedMap<String, HashSet<u64>>>,
 }
 
 impl Mask {
@@ -38,7 +38,7 @@ impl Mask {
                     Ok(values)
                 };
                 let values = read().map_err(|error| table.refused(&snapshot, error))?;
-                mask.columns.entry(table.name.clone()).or_default().insert(column.clone(), values);
+                mask.columns.get_or_default(table.name.clone()).insert(column.clone(), values);
             }
         }
         Ok(mask)
@@ -47,7 +47,7 @@ impl Mask {
     /// Returns the columns that one of two masks has.
     pub(crate) fn and(mut self, other: Mask) -> Mask {
         for (table, columns) in other.columns {
-            self.columns.entry(table).or_default().extend(columns);
+            self.columns.get_or_default(table).extend(columns);
         }
         self
     }
@@ -58,7 +58,7 @@ impl Mask {
 
     /// Returns the masked columns: `sessions.token`.
     pub(crate) fn names(&self) -> Vec<String> {
-        let names = |(table, columns): (&String, &BTreeMap<String, _>)| -> Vec<String> {
+        let names = |(table, columns): (&String, &SortedMap<String, _>)| -> Vec<String> {
             columns.keys().map(|column| format!("{}.{}", shown_name(table), shown_name(column))).collect()
         };
         self.columns.iter().flat_map(names).collect()

@@ -1,10 +1,9 @@
 //! Replaces values in snapshots that change from run to run: ids, times, tokens.
 
-use std::collections::BTreeMap;
-
 use rusqlite::types::ValueRef;
 
 use super::cell::{Cell, shown};
+use crate::order::SortedMap;
 use crate::sql::same_name;
 
 /// The values to replace where rows are shown. NULL stays NULL, because having a value or none is part of the state.
@@ -104,12 +103,12 @@ pub(super) enum Place {
 /// The redaction of one snapshot, with the numbers given so far.
 pub(super) struct Redacting<'r> {
     redact: &'r Redact,
-    numbers: BTreeMap<&'r str, BTreeMap<Cell, usize>>,
+    numbers: SortedMap<&'r str, SortedMap<Cell, usize>>,
 }
 
 impl<'r> Redacting<'r> {
     pub(super) fn new(redact: &'r Redact) -> Self {
-        Redacting { redact, numbers: BTreeMap::new() }
+        Redacting { redact, numbers: SortedMap::new() }
     }
 
     pub(super) fn show(&mut self, table: &str, column: &str, cell: &Cell) -> String {
@@ -121,9 +120,9 @@ impl<'r> Redacting<'r> {
         if !text.contains('#') {
             return Some(text.to_owned());
         }
-        let numbers = self.numbers.entry(text).or_default();
+        let numbers = self.numbers.get_or_default(text);
         let next = numbers.len() + 1;
-        let number = *numbers.entry(cell.clone()).or_insert(next);
+        let number = *numbers.get_or_insert_with(cell.clone(), || next);
         Some(text.replace('#', &number.to_string()))
     }
 }

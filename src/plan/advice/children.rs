@@ -4,14 +4,13 @@
 //! index is known without a search. Those of all children are created at once, and one plan shows that they are used. The rest of
 //! the statement is then planned without these tables: a table more makes each plan dearer.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::candidate::{Candidate, Term};
 use super::search::Set;
 use super::terms::starts_an_index;
 use super::trial::{ExpensiveSteps, Goal, TrialCopy, Trials};
-use crate::order::IntoTree as _;
+use crate::order::SortedSet;
 use crate::plan::catalog::Catalog;
 use crate::plan::explain::explain_again;
 use crate::plan::query_plan::Plan;
@@ -68,14 +67,14 @@ impl Lookups {
 }
 
 /// Returns the children that are scanned for a foreign key, and that the plan reads for nothing else.
-pub(super) fn children_apart(plan: &Plan) -> BTreeSet<Name> {
+pub(super) fn children_apart(plan: &Plan) -> SortedSet<Name> {
     let lines = plan.lines().map(|node| (node, node.checks_foreign_key));
     let effects = plan.effects().iter().map(|effect| (&effect.node, effect.origin == Origin::ForeignKeyAction));
     let (lookups, others): (Vec<_>, Vec<_>) = lines.chain(effects).partition(|(_, is_lookup)| *is_lookup);
     let table = |(node, _): &(&Node, bool)| node.table.as_deref().map(Name::from);
     let is_apart = |name: &Name| !others.iter().any(|other| table(other).is_some_and(|other| other == *name));
     let scanned = lookups.iter().filter(|(node, _)| node.is_scan()).filter_map(table);
-    scanned.filter(is_apart).filter(|name| plan.catalog.few_rows(name).is_none()).into_tree()
+    scanned.filter(is_apart).filter(|name| plan.catalog.few_rows(name).is_none()).collect()
 }
 
 /// Returns an index on the columns of each foreign key of a table that none starts with.

@@ -2,7 +2,7 @@
 //!
 //! Plans are made on an empty copy, and decide first. A statement is run on rows only if its plan has changed.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::candidate::Candidate;
@@ -11,7 +11,7 @@ use super::measure::SampledRows;
 use super::trial::{ExpensiveSteps, Goal, TrialCopy, trial_name};
 use super::upkeep::Upkeep;
 use crate::error::Result;
-use crate::order::{IntoTree as _, Order as _};
+use crate::order::{Order as _, SortedSet};
 use crate::plan::catalog::Catalog;
 use crate::plan::query_plan::Plan;
 use crate::plan::sample::{self, Reach, Work};
@@ -57,9 +57,9 @@ impl Statements {
         let texts: Vec<&str> = plans.iter().map(|plan| plan.sql.as_str()).collect();
         let all = texts.join(";\n");
         let of_all = plans.iter().flat_map(|plan| plan.all().filter_map(|node| node.table.as_deref()));
-        let read: BTreeSet<Name> = of_all.map(Name::from).into_tree();
+        let read: SortedSet<Name> = of_all.map(Name::from).collect();
         // The lookups of such children cost the same whatever other indexes there are, and their rows cost more than all else.
-        let apart: BTreeSet<Name> = plans.iter().flat_map(children_apart).into_tree();
+        let apart: SortedSet<Name> = plans.iter().flat_map(children_apart).collect();
         let around = |is_copied: &dyn Fn(&Name) -> bool| {
             plans.first().map_or_else(Catalog::default, |plan| plan.catalog.around(&all, is_copied))
         };

@@ -1,7 +1,5 @@
 //! Fills the tables of an empty copy.
 
-use std::collections::BTreeSet;
-
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, StatementStatus};
 
@@ -9,7 +7,7 @@ use super::comparisons::Comparisons;
 use super::reach::Reach;
 use super::run::{MeasuredStatement, limit_steps};
 use super::values::{FACTORS, MODULUS, ROWS, Values};
-use crate::order::IntoTree as _;
+use crate::order::SortedSet;
 use crate::schema::{Column, IndexedExpr, Schema, Table};
 use crate::sql::{Name, Token, plain_name, plain_names, tokens};
 
@@ -24,7 +22,7 @@ pub(crate) fn fill<'s>(
     statements: impl IntoIterator<Item = &'s str>,
 ) -> rusqlite::Result<Vec<MeasuredStatement>> {
     let mut sampling = Sampling::new(connection, schema, statements)?;
-    let all: BTreeSet<Name> = sampling.empty.clone();
+    let all: SortedSet<Name> = sampling.empty.clone();
     sampling.fill(connection, schema, &all)?;
     (0..sampling.statements.len()).map(|at| sampling.statement(connection, schema, (at, &[]))).collect()
 }
@@ -42,11 +40,11 @@ pub(in crate::plan) struct Sampling {
     /// The values with which all of them, and the expressions of their tables, compare columns.
     comparisons: Comparisons,
     /// The names in the statements.
-    named: BTreeSet<Name>,
+    named: SortedSet<Name>,
     /// The tables that have no rows yet.
-    empty: BTreeSet<Name>,
+    empty: SortedSet<Name>,
     /// The tables that have refused their rows, because they call a function of the app, and stay empty.
-    refused: BTreeSet<Name>,
+    refused: SortedSet<Name>,
 }
 
 /// A statement, and the tables that it reads or writes.
@@ -54,9 +52,9 @@ pub(in crate::plan) struct Sampling {
 struct Sampled {
     sql: String,
     comparisons: Comparisons,
-    tables: BTreeSet<Name>,
+    tables: SortedSet<Name>,
     /// Those that only foreign keys lead to.
-    children: BTreeSet<Name>,
+    children: SortedSet<Name>,
 }
 
 impl Sampling {
@@ -69,14 +67,14 @@ impl Sampling {
     ) -> rusqlite::Result<Sampling> {
         let _own = crate::own::statements();
         let mut comparisons = Comparisons::default();
-        let (mut named, mut empty, refused) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let (mut named, mut empty, refused) = (SortedSet::new(), SortedSet::new(), SortedSet::new());
         let sampled = statements.into_iter().map(|sql| {
             let reach = Reach::of(schema, sql);
             for text in &reach.texts {
                 comparisons.extend(Comparisons::of(text));
                 named.extend(tokens(text).iter().filter_map(Token::name).map(Name::from));
             }
-            let tables: BTreeSet<Name> = reach.tables.iter().map(|table| table.name.clone()).into_tree();
+            let tables: SortedSet<Name> = reach.tables.iter().map(|table| table.name.clone()).collect();
             for table in reach.tables.iter().filter(|table| empty.insert(table.name.clone())) {
                 expressions(table).for_each(|expression| comparisons.extend(Comparisons::of(expression)));
             }
@@ -102,7 +100,7 @@ impl Sampling {
         let _own = crate::own::statements();
         let Sampled { tables, children, .. } = &self.statements[at];
         let needed =
-            tables.iter().filter(|table| !children.contains(table) || scanned.contains(table)).cloned().into_tree();
+            tables.iter().filter(|table| !children.contains(table) || scanned.contains(table)).cloned().collect();
         self.fill(connection, schema, &needed)?;
         let Sampled { sql, comparisons, tables, .. } = &self.statements[at];
         let tables: Vec<&Table> = tables.iter().filter_map(|name| schema.table(name)).collect();
@@ -111,12 +109,12 @@ impl Sampling {
 
     /// Returns true if the rows of a statement show what it costs: all of its tables have accepted theirs.
     pub(in crate::plan) fn has_rows(&self, at: usize) -> bool {
-        self.statements[at].tables.is_disjoint(&self.refused)
+        !self.statements[at].tables.iter().any(|table| self.refused.contains(table))
     }
 
     /// Fills those of some tables that have no rows yet. Nothing is enforced or fired.
-    fn fill(&mut self, connection: &Connection, schema: &Schema, tables: &BTreeSet<Name>) -> rusqlite::Result<()> {
-        let empty: Vec<Name> = self.empty.intersection(tables).cloned().collect();
+    fn fill(&mut self, connection: &Connection, schema: &Schema, tables: &SortedSet<Name>) -> rusqlite::Result<()> {
+        let empty: Vec<Name> = tables.iter().filter(|table| self.empty.contains(*table)).cloned().collect();
         if empty.is_empty() {
             return Ok(());
         }

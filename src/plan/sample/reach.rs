@@ -1,7 +1,6 @@
 //! The tables that statements read or write.
 
-use std::collections::BTreeSet;
-
+use crate::order::SortedSet;
 use crate::schema::{ForeignKey, Schema, Table, TableKind};
 use crate::sql::{Name, Token, tokens};
 
@@ -11,7 +10,7 @@ pub(in crate::plan) struct Reach<'a> {
     pub(in crate::plan) tables: Vec<&'a Table>,
     pub(in crate::plan) texts: Vec<String>,
     /// Those of the tables that only foreign keys lead to, from a parent, and that have no trigger.
-    pub(super) children: BTreeSet<Name>,
+    pub(super) children: SortedSet<Name>,
 }
 
 impl<'a> Reach<'a> {

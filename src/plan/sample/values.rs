@@ -1,8 +1,7 @@
 //! SQL expressions for the values of columns, by declaration and by what statements compare the columns with.
 
-use std::collections::BTreeSet;
-
 use super::comparisons::{Comparison, Comparisons, Other, Relation, of_checks};
+use crate::order::SortedSet;
 use crate::plan::tree::distinct;
 use crate::schema::references::Pair;
 use crate::schema::{Affinity, Column, ForeignKey, Index, IndexedColumn, IndexedExpr, Schema, Table};
@@ -98,7 +97,7 @@ pub(super) struct Values<'a> {
     pub(super) schema: &'a Schema,
     pub(super) comparisons: &'a Comparisons,
     /// The names in the statements.
-    pub(super) named: &'a BTreeSet<Name>,
+    pub(super) named: &'a SortedSet<Name>,
 }
 
 /// The longest chain of foreign keys that is followed.

@@ -1,13 +1,12 @@
 //! The difference of two ledgers.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
 use super::statements::{LedgerPlan, LedgerStatement, SCAN, StatementLedger, escaped};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result, or_panic};
-use crate::order::{IntoTree as _, Order as _};
+use crate::order::{Order as _, SortedSet};
 use crate::record::failure::first;
 use crate::report::{Raw, printable};
 
@@ -86,11 +85,12 @@ pub struct ChangedStatement {
 impl ChangedStatement {
     /// Returns true if a new plan scans a table and no old plan has the same scan.
     pub fn gains_scan(&self) -> bool {
-        let scans = |statement: &LedgerStatement| -> BTreeSet<String> {
+        let scans = |statement: &LedgerStatement| -> SortedSet<String> {
             let lines = statement.plans().flat_map(LedgerPlan::lines);
-            lines.filter_map(|line| line.strip_prefix(SCAN)).map(|line| line.trim_start().to_owned()).into_tree()
+            lines.filter_map(|line| line.strip_prefix(SCAN)).map(|line| line.trim_start().to_owned()).collect()
         };
-        !scans(&self.new).is_subset(&scans(&self.old))
+        let old = scans(&self.old);
+        scans(&self.new).iter().any(|scan| !old.contains(scan))
     }
 }
 

@@ -5,13 +5,12 @@
 //! times.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
-use crate::order::Order as _;
+use crate::order::{Order as _, SortedMap};
 use crate::real_file;
 use crate::sql::has_a_plan;
 
@@ -38,7 +37,7 @@ use crate::sql::has_a_plan;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatementLedger {
-    statements: BTreeMap<String, LedgerStatement>,
+    statements: SortedMap<String, LedgerStatement>,
 }
 
 /// A statement of a [`StatementLedger`].
@@ -97,7 +96,7 @@ impl StatementLedger {
     /// Adds a plan. A known plan replaces those that are not known, so that the order of additions makes no difference.
     pub(super) fn add(&mut self, sql: &str, plan: LedgerPlan) {
         let statement = || LedgerStatement { sql: sql.to_owned(), plans: Vec::new() };
-        let plans = &mut self.statements.entry(sql.to_owned()).or_insert_with(statement).plans;
+        let plans = &mut self.statements.get_or_insert_with(sql.to_owned(), statement).plans;
         if plan.is_known() {
             plans.retain(LedgerPlan::is_known);
         } else if plans.iter().any(LedgerPlan::is_known) {

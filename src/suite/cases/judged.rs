@@ -1,10 +1,8 @@
 //! Compares the steps of a migration that refuses rows: what one of them loses by chance, and what none of them can tell.
 
-use std::collections::BTreeSet;
-
 use crate::check::{Cell, Finding, Level};
 use crate::error::Result;
-use crate::order::IntoTree as _;
+use crate::order::SortedSet;
 use crate::suite::losses::{Loss, LossKind};
 use crate::suite::subject::RowOrigin;
 use crate::suite::versions::{UpgradeStep, VersionedDatabases};
@@ -59,11 +57,11 @@ pub(super) fn untested(
     steps: &[(&UpgradeStep, RowOrigin<'_>)],
 ) -> Result<Vec<Finding>> {
     let generated = || steps.iter().filter(|(_, origin)| !matches!(origin, RowOrigin::Release(_)));
-    let refused: BTreeSet<usize> =
-        generated().filter(|(step, _)| step.after.is_none()).map(|(step, _)| step.index).into_tree();
+    let refused: SortedSet<usize> =
+        generated().filter(|(step, _)| step.after.is_none()).map(|(step, _)| step.index).collect();
     let mut found = Vec::new();
     for index in refused {
-        let (mut all, mut tested) = (BTreeSet::new(), BTreeSet::new());
+        let (mut all, mut tested) = (SortedSet::new(), SortedSet::new());
         for (step, _) in generated().filter(|(step, _)| step.index == index) {
             let rows = databases.rows(&step.before)?;
             let filled = rows.tables.iter().filter(|table| !table.rows.is_empty()).map(|table| table.name.clone());
@@ -73,7 +71,7 @@ pub(super) fn untested(
             }
         }
         let version = databases.version(index + 1);
-        for table in all.difference(&tested) {
+        for table in all.iter().filter(|table| !tested.contains(*table)) {
             let what = format!("no row of {table} was left to test migration {version}, which refuses rows");
             found.push(Finding::new("not-tried", table.to_string(), what).level_of(Level::Review));
         }

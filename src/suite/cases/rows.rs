@@ -1,11 +1,10 @@
 //! Cases about the rows of a database in the field: a migration accepts them and keeps them.
 
-use std::collections::BTreeSet;
-
 use super::integrity::{all_orphans, references_after};
 use super::judged::{JudgedStep, untested, without_refuted};
 use crate::check::{Finding, Findings, Level};
 use crate::error::{Error, ErrorKind, Result};
+use crate::order::SortedSet;
 use crate::schema::Schema;
 use crate::suite::diagnosis::{LossDiagnosis, MigrationRefusal, RefusedRows, ShrinkBudget, losses, refused_rows};
 use crate::suite::findings::{loss_finding, refusal_finding, with_origin};
@@ -24,7 +23,7 @@ pub(crate) fn every_version_upgrades_with_data(
     let mut found: Findings = run.unfilled.iter().map(not_filled).collect();
     let budget = ShrinkBudget::new();
     // Several rows may show the same, and the same statement may refuse other rows for the same reason, under another name.
-    let (mut known, mut reasons) = (BTreeSet::new(), BTreeSet::new());
+    let (mut known, mut reasons) = (SortedSet::new(), SortedSet::new());
     let mut report = |step: &UpgradeStep, origin: RowOrigin<'_>, refused: &RefusedRows| -> Result<()> {
         let version = databases.version(step.index + 1);
         let is_new = reasons.insert(refused.error.to_string()) || step.after.is_none();

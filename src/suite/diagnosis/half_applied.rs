@@ -7,12 +7,11 @@
 //! tried: each, up to 200, and beyond that the places between two that differ. Files that are those of a complete run to the
 //! byte are not read.
 
-use std::collections::BTreeMap;
-
 use super::fault::{Fault, FaultKind, FaultyUpgrade};
 use crate::db::{Image, Scratch};
 use crate::error::{Error, Result};
 use crate::migrations::Migrations;
+use crate::order::SortedMap;
 use crate::suite::versions::{Summary, UpgradeStep, VersionedDatabases};
 
 /// A failure, and what it left.
@@ -94,7 +93,7 @@ enum Leftover {
 }
 
 /// The states after failures at some points, and their errors.
-type Tried = BTreeMap<u64, (Leftover, Option<Error>)>;
+type Tried = SortedMap<u64, (Leftover, Option<Error>)>;
 
 /// States that others are compared with, read when they are needed.
 struct Known {

@@ -2,14 +2,13 @@
 //! action.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use super::shrink::{ShrinkBudget, Shrinkable};
 use crate::check::{Finding, Findings, dangling_references};
 use crate::db::Scratch;
 use crate::error::Result;
 use crate::migrations::Migration;
-use crate::order::IntoTree as _;
+use crate::order::SortedSet;
 use crate::sql::Name;
 use crate::suite::rows::delete_orphans;
 use crate::suite::statements::{Effect, Renames, StatementEffect};
@@ -75,7 +74,7 @@ pub(crate) fn orphans(databases: &VersionedDatabases, step: &UpgradeStep, found:
     }
     let renames = Renames::of_schema(&step.before.schema, databases.effects(step.index));
     let before = dangling_references(&*databases.open(&step.before.image)?);
-    let known: BTreeSet<String> = before
+    let known: SortedSet<String> = before
         .iter()
         .map(|finding| {
             let (table, columns) = table_and_columns(finding);
@@ -85,12 +84,12 @@ pub(crate) fn orphans(databases: &VersionedDatabases, step: &UpgradeStep, found:
                 columns.iter().map(|column| renames.column_after(table, column).as_str()).collect();
             format!("{name}.{}", columns.join(","))
         })
-        .into_tree();
+        .collect();
     Ok(found.into_iter().filter(|finding| !known.contains(finding.object())).collect())
 }
 
-fn references(database: &Scratch) -> BTreeSet<String> {
-    dangling_references(database).iter().map(|finding| finding.object().to_owned()).into_tree()
+fn references(database: &Scratch) -> SortedSet<String> {
+    dangling_references(database).iter().map(|finding| finding.object().to_owned()).collect()
 }
 
 fn table_and_columns(reference: &Finding) -> (&str, &str) {

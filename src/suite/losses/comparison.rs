@@ -1,6 +1,5 @@
 //! The losses of a migration: the rows of each table are compared with those of the table that takes its place.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rusqlite::types::ToSqlOutput;
@@ -17,7 +16,7 @@ use super::moved::GoneRows;
 use super::pairs::PairedRows;
 use super::references::References;
 use crate::check::{Cell, Level, shown};
-use crate::order::IntoTree as _;
+use crate::order::{SortedMap, SortedSet};
 use crate::schema::{Check, Schema};
 use crate::sql::{Name, quote_identifier};
 use crate::suite::rows::{Row, TableRows, listed_values, unique_keys};
@@ -157,9 +156,9 @@ impl<'a> Comparison<'a> {
     }
 
     /// Returns the key that SQLite hands out, if nothing refers to it.
-    fn not_needed(&self, table: &TableRows) -> BTreeSet<usize> {
+    fn not_needed(&self, table: &TableRows) -> SortedSet<usize> {
         let is_it = is_key_handed_out(table, self.migrated.old) && !self.references.is_referred_to(&table.name);
-        if is_it { table.key.iter().copied().into_tree() } else { BTreeSet::new() }
+        if is_it { table.key.iter().copied().collect() } else { SortedSet::new() }
     }
 
     fn pair(&self, before: &'a TableRows, after: &'a TableRows, is_rebuilt: bool) -> TablePair<'_, 'a> {
@@ -328,8 +327,8 @@ impl<'a> TablePair<'_, 'a> {
             if places[at].is_some() {
                 continue;
             }
-            let values: BTreeSet<String> =
-                rows.matching.pairs.iter().map(|&(row, _)| as_key(&rows.before.rows[row].cells[at])).into_tree();
+            let values: SortedSet<String> =
+                rows.matching.pairs.iter().map(|&(row, _)| as_key(&rows.before.rows[row].cells[at])).collect();
             if values.iter().filter(|value| !value.is_empty()).count() < 2 {
                 continue;
             }
@@ -393,11 +392,11 @@ impl<'a> TablePair<'_, 'a> {
         if !is_listed {
             return false;
         }
-        let mut meanings: BTreeMap<String, String> = BTreeMap::new();
+        let mut meanings: SortedMap<String, String> = SortedMap::new();
         let is_one_to_one = rows.matching.pairs.iter().all(|pair| {
             let (was, is) = rows.cells(column, pair);
             let was = as_key(was);
-            (*is == Cell::Null) == was.is_empty() && *meanings.entry(as_key(is)).or_insert_with(|| was.clone()) == was
+            (*is == Cell::Null) == was.is_empty() && *meanings.get_or_insert_with(as_key(is), || was.clone()) == was
         });
         // Values that change places say something else now.
         let changes_places = |(is, was): (&String, &String)| is != was && meanings.values().any(|other| other == is);
@@ -462,7 +461,7 @@ impl<'a> TablePair<'_, 'a> {
             return None;
         }
         let values = |row: &'a Row| columns.iter().map(|&(at, _)| &row.cells[at]).collect();
-        let known: BTreeSet<Vec<&Cell>> = before.rows.iter().map(values).into_tree();
+        let known: SortedSet<Vec<&Cell>> = before.rows.iter().map(values).collect();
         let is_copy = |extra: &&usize| {
             let cells = &after.rows[**extra].cells;
             known.contains(&columns.iter().map(|&(_, place)| &cells[place]).collect::<Vec<_>>())

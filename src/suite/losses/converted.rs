@@ -1,7 +1,5 @@
 //! Values that new columns of the same rows hold in another form: each in one of several columns, as a code, in another unit.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use rusqlite::Connection;
 use rusqlite::types::ToSqlOutput;
 
@@ -10,12 +8,12 @@ use super::for_review::EXTREME;
 use super::matching::{as_key, is_equivalent};
 use super::migrated::Migrated;
 use crate::check::Cell;
-use crate::order::IntoTree as _;
+use crate::order::{SortedMap, SortedSet};
 use crate::suite::rows::listed_values;
 
 /// Returns true if all values of the column can be told from new columns of their rows.
 pub(crate) fn is_converted(wanted: &Wanted<'_, '_>, migrated: Migrated<'_>) -> bool {
-    let values: BTreeSet<String> = wanted.holders().map(|subject| as_key(wanted.value(subject))).into_tree();
+    let values: SortedSet<String> = wanted.holders().map(|subject| as_key(wanted.value(subject))).collect();
     let new: Vec<usize> = (0..wanted.origins.len()).filter(|&place| wanted.origins[place].is_none()).collect();
     if values.len() < 2 || wanted.subjects.iter().any(|subject| subject.after.is_none()) {
         return false;
@@ -83,12 +81,12 @@ fn is_scaled(wanted: &Wanted<'_, '_>, place: usize) -> bool {
 
 /// Returns true if a column has another value for each value.
 fn is_coded(wanted: &Wanted<'_, '_>, place: usize, is_flag: bool) -> bool {
-    let mut meanings: BTreeMap<String, String> = BTreeMap::new();
+    let mut meanings: SortedMap<String, String> = SortedMap::new();
     wanted.holders().all(|subject| {
         let value = as_key(wanted.value(subject));
         // A NULL is what a mapping leaves that forgets a value.
         (is_flag || *cell_after(subject, place) != Cell::Null)
-            && *meanings.entry(as_key(cell_after(subject, place))).or_insert_with(|| value.clone()) == value
+            && *meanings.get_or_insert_with(as_key(cell_after(subject, place)), || value.clone()) == value
     })
 }
 
@@ -103,7 +101,7 @@ pub(crate) fn is_kept(was: &Cell, is: &Cell, connection: &Connection) -> bool {
 pub(crate) fn is_wrapped(cells: &[(&Cell, &Cell)], connection: &Connection) -> bool {
     let longest = cells.iter().max_by_key(|(was, _)| as_key(was).len());
     let Some((was, is)) = longest else { return false };
-    let around: BTreeSet<(String, String)> = wrappings(was, is).into_iter().into_tree();
+    let around: SortedSet<(String, String)> = wrappings(was, is).into_iter().collect();
     let members = |(was, is): &(&Cell, &Cell)| members_that_are(was, is, connection);
     let mut common = members(&(was, is));
     cells.iter().for_each(|pair| {
@@ -152,32 +150,32 @@ fn members_that_are(value: &Cell, json: &Cell, connection: &Connection) -> Vec<S
 /// Returns true if each of these JSON values, before and after, has what is gone under another name, which is the same for all
 /// and was free: `{"colour": 1}` became `{"color": 1}`.
 pub(crate) fn has_members_renamed(cells: &[(&Cell, &Cell)], connection: &Connection) -> bool {
-    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut values: BTreeSet<String> = BTreeSet::new();
-    let mut taken: BTreeSet<String> = BTreeSet::new();
+    let mut names: SortedMap<String, SortedSet<String>> = SortedMap::new();
+    let mut values: SortedSet<String> = SortedSet::new();
+    let mut taken: SortedSet<String> = SortedSet::new();
     for (was, is) in cells {
         let (Some(was), Some(is)) = (members(was, connection), members(is, connection)) else { return false };
         let is_new = |(path, value): &(&String, &String)| was.get(*path) != Some(*value);
         for (path, value) in was.iter().filter(|(path, value)| is.get(*path) != Some(*value)) {
             let same = is.iter().filter(is_new).filter(|(_, other)| *other == value);
-            let same: BTreeSet<String> = same.map(|(path, _)| path.clone()).into_tree();
+            let same: SortedSet<String> = same.map(|(path, _)| path.clone()).collect();
             values.insert(value.clone());
             match names.get_mut(path) {
                 Some(known) => known.retain(|name| same.contains(name)),
                 None => drop(names.insert(path.clone(), same)),
             }
         }
-        taken.extend(was.into_keys());
+        taken.extend(was.into_iter().map(|(path, _)| path));
     }
     // One number may be there by chance.
     let is_telling = values.len() > 1 || values.iter().any(|value| value.starts_with("text"));
-    let mut new: BTreeSet<String> = BTreeSet::new();
+    let mut new: SortedSet<String> = SortedSet::new();
     is_telling
         && names.into_values().all(|names| names.into_iter().any(|name| !taken.contains(&name) && new.insert(name)))
 }
 
 /// Returns the members of a JSON object, each with its path, and its type and value. None if it is none.
-fn members(json: &Cell, connection: &Connection) -> Option<BTreeMap<String, String>> {
+fn members(json: &Cell, connection: &Connection) -> Option<SortedMap<String, String>> {
     if !matches!(json, Cell::Text(text) if text.first() == Some(&b'{')) {
         return None;
     }
@@ -185,5 +183,5 @@ fn members(json: &Cell, connection: &Connection) -> Option<BTreeMap<String, Stri
         WHERE fullkey <> '$'";
     let mut query = connection.prepare(sql).ok()?;
     let rows = query.query_map([ToSqlOutput::Borrowed(json.value())], |row| Ok((row.get(0)?, row.get(1)?))).ok()?;
-    rows.try_into_tree().ok()
+    rows.collect::<Result<_, _>>().ok()
 }

@@ -1,11 +1,10 @@
 //! Rows that are gone because another one is the same.
 
-use std::collections::BTreeMap;
-
 use super::matching::as_key;
 use super::migrated::Migrated;
 use super::pairs::PairedRows;
 use super::references::References;
+use crate::order::SortedMap;
 use crate::schema::Schema;
 use crate::sql::Name;
 use crate::suite::rows::{TableRows, unique_keys};
@@ -29,10 +28,7 @@ pub(crate) fn leave_out_duplicates(
         let cells = rows.before.rows[row].cells.iter().enumerate();
         cells.filter(|(at, _)| !rows.before.key.contains(at)).map(|(_, cell)| as_key(cell)).collect()
     };
-    let mut kept: BTreeMap<Vec<String>, Vec<usize>> = BTreeMap::new();
-    for &(row, place) in &rows.matching.pairs {
-        kept.entry(values(row)).or_default().push(place);
-    }
+    let kept = SortedMap::grouped(rows.matching.pairs.iter().map(|&(row, place)| (values(row), place)));
     missing.retain(|&row| {
         let twins = kept.get(&values(row));
         twins.is_none_or(|twins| !references.go_to(renames, (rows.before, row), (rows.after, twins)))

@@ -5,7 +5,6 @@
 //! changed, and it has to hold the values of all rows.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 use rusqlite::types::ToSqlOutput;
@@ -13,7 +12,7 @@ use rusqlite::types::ToSqlOutput;
 use super::matching::{as_key, is_equivalent};
 use super::migrated::Migrated;
 use crate::check::Cell;
-use crate::order::{IntoTree as _, Order as _};
+use crate::order::{Order as _, SortedMap, SortedSet};
 use crate::schema::{IndexedColumn, Schema};
 use crate::sql::Name;
 use crate::suite::rows::{Contents, Row, TableRows, unique_keys};
@@ -51,11 +50,11 @@ pub(crate) struct Place<'a> {
     /// The table of this name before the migration.
     before: Option<&'a TableRows>,
     /// The rows that hold each value, by column.
-    rows: Vec<OnceCell<BTreeMap<String, Vec<usize>>>>,
+    rows: Vec<OnceCell<SortedMap<String, Vec<usize>>>>,
     /// Columns that the table did not have.
-    pub(crate) new_columns: BTreeSet<usize>,
+    pub(crate) new_columns: SortedSet<usize>,
     /// Rows that the table did not have.
-    new_rows: OnceCell<BTreeSet<usize>>,
+    new_rows: OnceCell<SortedSet<usize>>,
 }
 
 impl<'a> Elsewhere<'a> {
@@ -70,7 +69,7 @@ impl<'a> Elsewhere<'a> {
 
     /// Returns true if all values of the column are found.
     pub(crate) fn has(&self, wanted: &Wanted<'_, 'a>) -> bool {
-        let values: BTreeSet<String> = wanted.subjects.iter().map(|subject| as_key(wanted.value(subject))).into_tree();
+        let values: SortedSet<String> = wanted.subjects.iter().map(|subject| as_key(wanted.value(subject))).collect();
         match values.iter().filter(|value| !value.is_empty()).count() {
             0 => false,
             count => {
@@ -138,8 +137,8 @@ impl<'a> Elsewhere<'a> {
                 rows.is_some_and(|rows| rows.iter().any(|row| place.new_rows().contains(row)))
             };
             let (with, without): (Vec<_>, Vec<_>) = wanted.subjects.iter().partition(is_there);
-            let values = |subjects: Vec<&RowWithLoss<'a>>| -> BTreeSet<String> {
-                subjects.into_iter().map(|subject| as_key(wanted.value(subject))).into_tree()
+            let values = |subjects: Vec<&RowWithLoss<'a>>| -> SortedSet<String> {
+                subjects.into_iter().map(|subject| as_key(wanted.value(subject))).collect()
             };
             let (with, without) = (values(with), values(without));
             with.len() == 1 && without.len() == 1 && with != without
@@ -242,40 +241,34 @@ impl<'a> Place<'a> {
     fn of(table: &'a TableRows, before: &'a Contents) -> Place<'a> {
         let before = before.table(&table.name);
         let is_new = |column: &Name| before.is_none_or(|before| before.place_of(column).is_none());
-        let new_columns = (0..table.columns.len()).filter(|&at| is_new(&table.columns[at])).into_tree();
+        let new_columns = (0..table.columns.len()).filter(|&at| is_new(&table.columns[at])).collect();
         let rows = table.columns.iter().map(|_| OnceCell::new()).collect();
         Place { table, before, rows, new_columns, new_rows: OnceCell::new() }
     }
 
     /// Returns the rows that the table did not have.
-    pub(crate) fn new_rows(&self) -> &BTreeSet<usize> {
+    pub(crate) fn new_rows(&self) -> &SortedSet<usize> {
         self.new_rows.get_or_init(|| {
             let table = self.table;
-            let Some(before) = self.before else { return (0..table.rows.len()).into_tree() };
+            let Some(before) = self.before else { return (0..table.rows.len()).collect() };
             if std::ptr::eq(before, table) {
-                return BTreeSet::new();
+                return SortedSet::new();
             }
             let kept = (0..table.columns.len()).filter_map(|at| Some((before.place_of(&table.columns[at])?, at)));
             let kept: Vec<(usize, usize)> = kept.collect();
             let values = |row: &Row, at: &dyn Fn(&(usize, usize)) -> usize| -> Vec<String> {
                 kept.iter().map(|column| as_key(&row.cells[at(column)])).collect()
             };
-            let known: BTreeSet<Vec<String>> =
-                before.rows.iter().map(|row| values(row, &|column| column.0)).into_tree();
+            let known: SortedSet<Vec<String>> = before.rows.iter().map(|row| values(row, &|column| column.0)).collect();
             let is_new = |&at: &usize| !known.contains(&values(&table.rows[at], &|column| column.1));
-            (0..table.rows.len()).filter(is_new).into_tree()
+            (0..table.rows.len()).filter(is_new).collect()
         })
     }
 
     /// Returns the rows that have this value in a column.
     pub(crate) fn rows_with(&self, column: usize, value: &str) -> Option<&Vec<usize>> {
-        let by_value = || {
-            let mut rows: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-            for (at, row) in self.table.rows.iter().enumerate() {
-                rows.entry(as_key(&row.cells[column])).or_default().push(at);
-            }
-            rows
-        };
+        let rows = self.table.rows.iter().enumerate();
+        let by_value = || SortedMap::grouped(rows.map(|(at, row)| (as_key(&row.cells[column]), at)));
         self.rows[column].get_or_init(by_value).get(value)
     }
 

@@ -1,12 +1,11 @@
 //! Losses that most apps mean: values that a statement names one by one and makes the same, numbers in another unit, fractions
 //! of a second, a key that nothing refers to.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::matching::{as_key, drops_fraction, is_equivalent};
 use super::migrated::Migrated;
 use super::pairs::PairedRows;
 use crate::check::{Cell, shown};
+use crate::order::{SortedMap, SortedSet};
 use crate::schema::Column;
 use crate::schema::references::column_names;
 use crate::suite::rows::unique_keys;
@@ -17,18 +16,18 @@ pub(crate) fn merged(
     column: (usize, usize),
     is_named: impl Fn(&Cell) -> bool,
 ) -> Option<Vec<String>> {
-    let mut meanings: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut meanings: SortedMap<String, SortedSet<String>> = SortedMap::new();
     if rows.matching.pairs.iter().all(|pair| !rows.is_changed(column, pair)) {
         return None;
     }
     for pair in &rows.matching.pairs {
         let (was, is) = rows.cells(column, pair);
         if *was != Cell::Null && *is != Cell::Null && is_named(was) {
-            meanings.entry(shown(is.value())).or_default().insert(shown(was.value()));
+            meanings.get_or_default(shown(is.value())).insert(shown(was.value()));
         }
     }
     let merged = meanings.into_iter().filter(|(_, values)| values.len() > 1);
-    let text = |(is, values): (String, BTreeSet<String>)| {
+    let text = |(is, values): (String, SortedSet<String>)| {
         format!("{} became {is}", values.into_iter().collect::<Vec<_>>().join(" and "))
     };
     let found: Vec<String> = merged.map(text).collect();
@@ -41,7 +40,7 @@ pub(crate) const EXTREME: u64 = 1 << 53;
 /// Returns how the numbers of a column follow from the old ones, if the same multiple and the same sum make all of them. Of an
 /// extreme integer this may be beyond 64 bits, where SQLite stores a rounded fraction: such a change is returned too.
 pub(crate) fn formula(rows: &PairedRows<'_>, column: (usize, usize)) -> Option<(String, Option<String>)> {
-    let mut numbers: BTreeSet<(i128, i128)> = BTreeSet::new();
+    let mut numbers: SortedSet<(i128, i128)> = SortedSet::new();
     let mut beyond: Vec<(i64, f64)> = Vec::new();
     for pair in &rows.matching.pairs {
         match rows.cells(column, pair) {
@@ -76,10 +75,10 @@ pub(crate) fn formula(rows: &PairedRows<'_>, column: (usize, usize)) -> Option<(
 
 /// Returns true if another column tells the values of this one apart.
 pub(crate) fn is_one_to_one(rows: &PairedRows<'_>, column: (usize, usize)) -> bool {
-    let mut meanings: BTreeMap<String, String> = BTreeMap::new();
+    let mut meanings: SortedMap<String, String> = SortedMap::new();
     rows.matching.pairs.iter().all(|pair| {
         let (was, is) = rows.cells(column, pair);
-        *was == Cell::Null || *meanings.entry(as_key(is)).or_insert_with(|| as_key(was)) == as_key(was)
+        *was == Cell::Null || *meanings.get_or_insert_with(as_key(is), || as_key(was)) == as_key(was)
     })
 }
 

@@ -1,11 +1,9 @@
 //! Full-text tables that can be filled again from the tables whose words they hold.
 
-use std::collections::BTreeSet;
-
 use super::matching::as_key;
 use super::migrated::Migrated;
 use crate::check::Cell;
-use crate::order::IntoTree as _;
+use crate::order::SortedSet;
 use crate::schema::{TableKind, Trigger};
 use crate::sql::tokens;
 use crate::suite::rows::{Contents, Row, TableRows, index_triggers};
@@ -17,10 +15,10 @@ pub(crate) fn is_index_of_words(table: &TableRows, contents: &Contents, migrated
     if !matches!(kind, Some(TableKind::Virtual { .. })) {
         return false;
     }
-    let values = |table: &TableRows, at: usize| table.rows.iter().map(|row| as_key(&row.cells[at])).into_tree();
+    let values = |table: &TableRows, at: usize| table.rows.iter().map(|row| as_key(&row.cells[at])).collect();
     let others = || contents.tables.iter().filter(|other| other.name != table.name);
     // Without a trigger for each change, some words are older than the rows.
-    let has_most = |known: BTreeSet<String>, at: usize| {
+    let has_most = |known: SortedSet<String>, at: usize| {
         table.rows.iter().filter(|row| known.contains(&as_key(&row.cells[at]))).count() * 2 > table.rows.len()
     };
     (0..table.columns.len())
@@ -40,7 +38,7 @@ pub(crate) fn not_indexed(table: &TableRows, after: &TableRows, migrated: Migrat
     let words = |cells: &[Cell], at: &dyn Fn(&(usize, usize)) -> usize| -> Vec<String> {
         columns.iter().map(|column| as_key(&cells[at(column)])).filter(|word| word.len() > 1).collect()
     };
-    let known: BTreeSet<Vec<String>> = after.rows.iter().map(|row| words(&row.cells, &|column| column.1)).into_tree();
+    let known: SortedSet<Vec<String>> = after.rows.iter().map(|row| words(&row.cells, &|column| column.1)).collect();
     let others = || migrated.after.tables.iter().filter(|other| other.name != after.name);
     let has_source = |words: &[String]| {
         let has = |row: &Row| words.iter().all(|word| row.cells.iter().any(|cell| as_key(cell) == *word));

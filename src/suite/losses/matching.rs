@@ -1,12 +1,10 @@
 //! Rows before a migration that are there after it too: in their table, in another one, or with equivalent values, which may
 //! be stored as other types.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use rusqlite::Connection;
 
 use crate::check::Cell;
-use crate::order::{IntoTree as _, Order as _};
+use crate::order::{Order as _, SortedMap, SortedSet};
 use crate::suite::rows::TableRows;
 
 /// The place of each column after the migration.
@@ -67,10 +65,7 @@ impl Matching {
         key_before: impl Fn(usize) -> K,
         key_after: impl Fn(usize) -> K,
     ) -> Matching {
-        let mut places: BTreeMap<K, Vec<usize>> = BTreeMap::new();
-        for at in (0..after.rows.len()).rev() {
-            places.entry(key_after(at)).or_default().push(at);
-        }
+        let mut places = SortedMap::grouped((0..after.rows.len()).rev().map(|at| (key_after(at), at)));
         let mut matching = Matching { pairs: Vec::new(), missing: Vec::new(), extra: Vec::new() };
         for at in 0..before.rows.len() {
             match places.get_mut(&key_before(at)).and_then(Vec::pop) {
@@ -85,13 +80,11 @@ impl Matching {
 }
 
 /// Returns the rows that differ from all others in the columns by which rows are matched.
-pub(crate) fn distinct_rows(table: &TableRows, places: &Places) -> BTreeSet<usize> {
+pub(crate) fn distinct_rows(table: &TableRows, places: &Places) -> SortedSet<usize> {
     let columns = identifying(table, places);
-    let mut alike: BTreeMap<Vec<String>, Vec<usize>> = BTreeMap::new();
-    for (place, row) in table.rows.iter().enumerate() {
-        alike.entry(columns.iter().map(|&(at, _)| as_key(&row.cells[at])).collect()).or_default().push(place);
-    }
-    alike.into_values().filter(|places| places.len() == 1).flatten().into_tree()
+    let key = |cells: &[Cell]| columns.iter().map(|&(at, _)| as_key(&cells[at])).collect::<Vec<String>>();
+    let alike = SortedMap::grouped(table.rows.iter().enumerate().map(|(place, row)| (key(&row.cells), place)));
+    alike.into_values().filter(|places| places.len() == 1).flatten().collect()
 }
 
 /// Returns the columns whose values identify a row. A NULL may have been filled in, so it identifies none.

@@ -1,12 +1,11 @@
 //! Rows that are gone from their table and found again as rows of another one, perhaps under other names.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
 
 use super::elsewhere::{Elsewhere, Place};
 use super::matching::as_key;
 use crate::check;
-use crate::order::IntoTree as _;
+use crate::order::{SortedMap, SortedSet};
 use crate::sql::Name;
 use crate::suite::rows::{Row, TableRows};
 
@@ -16,7 +15,7 @@ pub(crate) struct GoneRows<'s, 'a> {
     /// The name of the table after the migration: the rows that it kept are others.
     pub(crate) name_after: &'s Name,
     /// The columns without which a row is still the same: a key that nothing refers to.
-    pub(crate) not_needed: BTreeSet<usize>,
+    pub(crate) not_needed: SortedSet<usize>,
     /// Returns true if the statements that move rows choose them by this value: in the table where they are now, it is
     /// known.
     pub(crate) is_chosen_by: &'s dyn Fn(usize, &check::Cell) -> bool,
@@ -25,10 +24,10 @@ pub(crate) struct GoneRows<'s, 'a> {
 }
 
 /// New rows of another table, by their places, each with the places of the rows that it holds.
-type FoundRows = BTreeMap<usize, Vec<usize>>;
+type FoundRows = SortedMap<usize, Vec<usize>>;
 
 /// For each column of a row, the columns of another table that hold its value.
-type Held = Vec<Option<BTreeSet<usize>>>;
+type Held = Vec<Option<SortedSet<usize>>>;
 
 /// After so many comparisons of two rows, rows are looked for in a table by their values only, not in each of its new rows.
 const COMPARISONS: usize = 100_000;
@@ -43,10 +42,10 @@ impl<'a> GoneRows<'_, 'a> {
             while !search.fresh.is_empty()
                 && let Some(group) = search.first_group(&rows)
             {
-                let places: BTreeSet<usize> = group.values().flatten().copied().into_tree();
+                let places: SortedSet<usize> = group.values().flatten().copied().collect();
                 rows.retain(|row| !places.contains(row));
                 for (holder, held) in group {
-                    search.found.entry(holder).or_default().extend(held);
+                    search.found.get_or_default(holder).extend(held);
                 }
             }
             if (self.is_filled)(&place.table.name) {
@@ -71,8 +70,8 @@ impl<'a> GoneRows<'_, 'a> {
             if *cell == check::Cell::Null {
                 return Some(None);
             }
-            let holding: BTreeSet<usize> =
-                (0..other.cells.len()).filter(|&place| elsewhere.holds(&other.cells[place], cell)).into_tree();
+            let holding: SortedSet<usize> =
+                (0..other.cells.len()).filter(|&place| elsewhere.holds(&other.cells[place], cell)).collect();
             match holding.is_empty() {
                 false => Some(Some(holding)),
                 true => (self.not_needed.contains(&at) || (self.is_chosen_by)(at, cell)).then_some(None),
@@ -88,7 +87,7 @@ impl<'a> GoneRows<'_, 'a> {
             return true;
         }
         // A row that was there before, perhaps under another key, has its values from there.
-        let is_new = |places: &BTreeSet<usize>| places.iter().any(|column| place.new_columns.contains(column));
+        let is_new = |places: &SortedSet<usize>| places.iter().any(|column| place.new_columns.contains(column));
         if !place.new_rows().contains(&candidate) && !held.iter().flatten().any(is_new) {
             return false;
         }
@@ -101,7 +100,7 @@ impl<'a> GoneRows<'_, 'a> {
         let has_names = || found().all(|at| place.table.place_of(&self.table.columns[at]).is_some());
         // A row that has kept its number is the same one, where any other value is found too.
         let key = &place.table.key;
-        let is_key = |places: &BTreeSet<usize>| !key.is_empty() && key.iter().all(|key| places.contains(key));
+        let is_key = |places: &SortedSet<usize>| !key.is_empty() && key.iter().all(|key| places.contains(key));
         let has_number = || self.not_needed.iter().any(|&at| held[at].as_ref().is_some_and(is_key));
         found().any(is_long) || found().count() > 1 || (found().count() == 1 && (has_names() || has_number()))
     }
@@ -157,7 +156,7 @@ impl Search<'_, '_> {
                 drop(free);
                 if let Some((holder, narrowed)) = holder {
                     columns = narrowed;
-                    found.entry(holder).or_default().push(row);
+                    found.get_or_default(holder).push(row);
                     count += 1;
                 }
             }
@@ -205,7 +204,7 @@ impl Search<'_, '_> {
 fn narrowed(one: &Held, other: &Held) -> Option<Held> {
     let both = one.iter().zip(other).map(|(one, other)| match (one, other) {
         (Some(one), Some(other)) => {
-            let both: BTreeSet<usize> = one & other;
+            let both: SortedSet<usize> = one.iter().filter(|column| other.contains(column)).copied().collect();
             (!both.is_empty()).then_some(Some(both))
         }
         (some, None) | (None, some) => Some(some.clone()),

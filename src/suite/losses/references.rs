@@ -1,14 +1,14 @@
 //! References between rows, across a migration that gives rows other keys: a reference that follows its row is kept.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use super::matching::as_key;
 use super::migrated::Migrated;
 use super::pairs::PairedRows;
 use super::rekeyed::Rekeyed;
 use crate::check::Cell;
-use crate::order::IntoTree as _;
+use crate::order::SortedMap;
 use crate::schema::references::parent_columns;
 use crate::sql::Name;
 use crate::suite::rows::TableRows;
@@ -19,16 +19,16 @@ pub(crate) struct References<'a> {
     migrated: Migrated<'a>,
     rekeyed: Rekeyed<'a>,
     /// The tables that foreign keys refer to, by their names before.
-    parents: OnceCell<BTreeMap<Name, Parent<'a>>>,
+    parents: OnceCell<SortedMap<Name, Parent<'a>>>,
 }
 
 /// A table that foreign keys refer to.
 struct Parent<'a> {
     rows: PairedRows<'a>,
     /// The place of each row after the migration.
-    row_after: BTreeMap<usize, usize>,
+    row_after: SortedMap<usize, usize>,
     /// For each column before, the first row that has a value.
-    row_of: Vec<OnceCell<BTreeMap<String, usize>>>,
+    row_of: Vec<OnceCell<SortedMap<String, usize>>>,
     /// The values of each column after.
     values_after: Vec<OnceCell<HashSet<String>>>,
 }
@@ -37,7 +37,7 @@ impl Parent<'_> {
     fn row_of(&self, at: usize, value: &Cell) -> Option<usize> {
         let index = || {
             let rows = self.rows.before.rows.iter().enumerate().rev();
-            rows.map(|(row, it)| (as_key(&it.cells[at]), row)).into_tree()
+            rows.map(|(row, it)| (as_key(&it.cells[at]), row)).collect()
         };
         self.row_of[at].get_or_init(index).get(&as_key(value)).copied()
     }
@@ -193,18 +193,18 @@ impl<'a> References<'a> {
         })
     }
 
-    fn parents(&self, renames: &Renames) -> &BTreeMap<Name, Parent<'a>> {
+    fn parents(&self, renames: &Renames) -> &SortedMap<Name, Parent<'a>> {
         self.parents.get_or_init(|| {
             let tables = self.migrated.before.tables.iter();
             let parents = tables.filter_map(|table| {
                 let (after, is_rebuilt) = self.twin(renames, table)?;
                 let rows = self.pair(renames, (table, after), is_rebuilt);
-                let row_after = rows.matching.pairs.iter().copied().into_tree();
+                let row_after = rows.matching.pairs.iter().copied().collect();
                 let row_of = table.columns.iter().map(|_| OnceCell::new()).collect();
                 let values_after = after.columns.iter().map(|_| OnceCell::new()).collect();
                 Some((table.name.clone(), Parent { rows, row_after, row_of, values_after }))
             });
-            parents.into_tree()
+            parents.collect()
         })
     }
 

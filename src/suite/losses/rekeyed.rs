@@ -4,14 +4,13 @@
 //! that keeps its keys have their keys as digests.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::matching::{Matching, as_key, kept};
 use super::migrated::Migrated;
 use super::pairs::places_by_name;
 use crate::check::Cell;
-use crate::order::IntoTree as _;
+use crate::order::{SortedMap, SortedSet};
 use crate::schema::references::parent_columns;
 use crate::schema::{ForeignKey, Schema};
 use crate::sql::Name;
@@ -145,7 +144,7 @@ impl<'a> TableDigests<'a> {
         let is_link = |column: usize, side: usize| links.iter().any(|link| link.columns[side] == column);
         let has_new_keys = match (before.key.as_slice(), after.key.as_slice()) {
             (&[at], &[place]) if !is_link(at, 0) && !is_link(place, 1) => {
-                let kept: BTreeSet<String> = after.rows.iter().map(|row| as_key(&row.cells[place])).into_tree();
+                let kept: SortedSet<String> = after.rows.iter().map(|row| as_key(&row.cells[place])).collect();
                 before.rows.iter().any(|row| !kept.contains(&as_key(&row.cells[at])))
             }
             _ => false,
@@ -175,13 +174,13 @@ impl<'a> TableDigests<'a> {
     /// Returns the digests of the rows before (0) or after (1) the migration, with those of the rows that they refer to.
     fn digests(&self, side: usize, tables: &[TableDigests<'a>]) -> Vec<u64> {
         let place = |&(at, place): &(usize, usize)| [at, place][side];
-        let parents: Vec<BTreeMap<String, u64>> = self
+        let parents: Vec<SortedMap<String, u64>> = self
             .links
             .iter()
             .map(|link| {
                 let parent = &tables[link.parent];
                 let keys = parent.rows[side].rows.iter().map(|row| as_key(&row.cells[link.parent_columns[side]]));
-                keys.zip(parent.digests[side].iter().copied()).into_tree()
+                keys.zip(parent.digests[side].iter().copied()).collect()
             })
             .collect();
         let digest = |row: &Row| {

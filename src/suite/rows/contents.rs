@@ -1,13 +1,12 @@
 //! The rows of a database, read whole, because the databases of the suite are small; and SQL that names one row or value.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use crate::check::{self, Cell, Snapshot, is_invisible};
 use crate::error::Result;
-use crate::order::IntoTree as _;
+use crate::order::SortedMap;
 use crate::schema::references::{column_names, parent_columns};
 use crate::schema::{IndexedColumn, Schema, Table};
 use crate::sql::{Name, Token, between_commas, quote_identifier, tokens};
@@ -17,7 +16,7 @@ use crate::sql::{Name, Token, between_commas, quote_identifier, tokens};
 pub(crate) struct Contents {
     pub(crate) tables: Vec<Arc<TableRows>>,
     /// The largest number that AUTOINCREMENT has handed out, by table.
-    pub(crate) sequence: BTreeMap<Name, i64>,
+    pub(crate) sequence: SortedMap<Name, i64>,
 }
 
 /// The rows of a table, without its generated columns.
@@ -50,7 +49,7 @@ impl Contents {
             [Cell::Text(name), Cell::Integer(number)] => Some((Name::from(&*String::from_utf8_lossy(name)), *number)),
             _ => None,
         };
-        let sequence = sequence.iter().flat_map(|table| &table.rows).filter_map(number).into_tree();
+        let sequence = sequence.iter().flat_map(|table| &table.rows).filter_map(number).collect();
         Contents { tables, sequence }
     }
 

@@ -6,7 +6,6 @@
 //! Columns that the statements of a history pass to a JSON function get JSON although no constraint asks for it: other values,
 //! which no app writes, would cause false alarms.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rusqlite::types::Value;
@@ -16,7 +15,7 @@ use super::contents::{count, key_of_rows, primary_key_columns, row_at, select_co
 use super::full_text::{Refill, insert_texts, is_full_text};
 use crate::data::Fill;
 use crate::error::{Error, Result};
-use crate::order::IntoTree as _;
+use crate::order::SortedSet;
 use crate::schema::{IndexedColumn, Schema, Table, TableKind, is_ledger};
 use crate::sql::{Name, Token, TokenKind, quote_identifier, tokens};
 
@@ -124,7 +123,7 @@ impl RowPlan {
     /// Adds the given values of the columns that this schema has, but of JSON only where the column gets no other value.
     pub(crate) fn with_given(&self, mut fill: Fill, schema: &Schema, is_other: impl Fn(&Table, &str) -> bool) -> Fill {
         for table in &schema.tables {
-            let columns: BTreeSet<&str> = self.json.iter().filter_map(|json| json.column_in(table)).into_tree();
+            let columns: SortedSet<&str> = self.json.iter().filter_map(|json| json.column_in(table)).collect();
             for column in columns {
                 if table.kind == TableKind::Ordinary && !self.is_set(table, column) && !is_other(table, column) {
                     fill = fill.set(&table.name, column, "{}");
@@ -173,8 +172,8 @@ pub(crate) fn nulls(connection: &Connection, table: &Table, is_given: impl Fn(&s
 
 /// Deletes a row here and there, so that keys have gaps and AUTOINCREMENT is ahead of them, as in the field.
 pub(crate) fn gaps(connection: &Connection, schema: &Schema, new: &[&Table]) {
-    let parents: BTreeSet<&Name> =
-        schema.tables.iter().flat_map(|it| &it.foreign_keys).map(|key| &key.parent).into_tree();
+    let parents: SortedSet<&Name> =
+        schema.tables.iter().flat_map(|it| &it.foreign_keys).map(|key| &key.parent).collect();
     let mut counters: Vec<Option<Statement<'_>>> = Vec::new();
     let mut counts = || -> Vec<Option<i64>> {
         if counters.is_empty() {

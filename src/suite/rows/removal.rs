@@ -1,12 +1,10 @@
 //! Rows taken away from a database, and with them the rows that refer to them.
 
-use std::collections::BTreeMap;
-
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::contents::key_of_rows;
-use crate::order::Order as _;
+use crate::order::{Order as _, SortedMap};
 use crate::schema::references::parent_columns;
 use crate::schema::{ForeignKey, Schema, Table};
 use crate::sql::{plain_name, quote_identifier};
@@ -28,7 +26,7 @@ impl RowRange {
 
 /// References that lead nowhere: how many there are by table, rowid and number of the foreign key. A table WITHOUT ROWID has
 /// no rowids.
-pub(crate) type Dangling = BTreeMap<(String, Option<i64>, i64), usize>;
+pub(crate) type Dangling = SortedMap<(String, Option<i64>, i64), usize>;
 
 /// Returns the references that lead nowhere.
 pub(crate) fn dangling(connection: &Connection, schema: &Schema) -> Dangling {
@@ -41,7 +39,7 @@ pub(crate) fn dangling(connection: &Connection, schema: &Schema) -> Dangling {
         // SQLite refuses to check a key whose parent has no such unique columns.
         let rows = check.query_map([&name], |row| Ok((name.clone(), row.get(0)?, row.get(1)?)));
         for reference in rows.into_iter().flatten().flatten() {
-            *found.entry(reference).or_default() += 1;
+            *found.get_or_default(reference) += 1;
         }
     }
     found

@@ -1,16 +1,15 @@
 //! The values that a statement names: `WHERE status = 'old'`, `IN ('a', 'b')`, `CASE x WHEN 'a'`, a list of `VALUES`. Whoever
 //! names a value knows what becomes of it; `IS NOT NULL`, `<>`, `LIKE` and `NOT IN` name none.
 
-use std::collections::BTreeSet;
-
 use crate::check::Cell;
+use crate::order::SortedSet;
 use crate::sql::{Name, Token, TokenKind, unquoted};
 
 /// The values that a part of a statement names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NamedValues {
     /// In lower case and without spaces around them: `lower(trim(x)) = 'old'` names ` Old` too.
-    texts: BTreeSet<String>,
+    texts: SortedSet<String>,
 }
 
 /// A pair of parentheses.
@@ -25,7 +24,7 @@ enum Group {
 impl NamedValues {
     pub(crate) fn of(tokens: &[Token<'_>]) -> NamedValues {
         let mut groups: Vec<Group> = Vec::new();
-        let mut texts = BTreeSet::new();
+        let mut texts = SortedSet::new();
         for at in 0..tokens.len() {
             let token = &tokens[at];
             if token.is_symbol("(") {

@@ -1,10 +1,9 @@
 //! The tables of a database, followed through the statements of a migration, and the values that these replace on purpose.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::effects::{Assignment, Effect, Purpose, StatementEffect};
 use super::named_values::NamedValues;
 use crate::check::Cell;
+use crate::order::{SortedMap, SortedSet};
 use crate::schema::{Schema, Table};
 use crate::sql::Name;
 
@@ -14,11 +13,11 @@ pub(crate) struct Renames {
     /// The columns and values by which statements choose rows.
     chosen: Vec<(Vec<Name>, NamedValues)>,
     /// The columns that statements pass to a function that may cut a value.
-    cut: BTreeSet<Name>,
+    cut: SortedSet<Name>,
     /// The columns that statements take as they are.
-    whole: BTreeSet<Name>,
+    whole: SortedSet<Name>,
     /// The tables that statements insert rows into, by their names at that moment.
-    filled: BTreeSet<Name>,
+    filled: SortedSet<Name>,
 }
 
 /// The table that has the place of another one after the migration.
@@ -34,7 +33,7 @@ struct TrackedTable {
     name: Name,
     is_dropped: bool,
     /// Columns by their old names, and their names at this moment.
-    columns: BTreeMap<Name, Name>,
+    columns: SortedMap<Name, Name>,
     assignments: Vec<Assignment>,
     /// The values that its copies name.
     mapped: NamedValues,
@@ -46,7 +45,7 @@ impl TrackedTable {
             origin: origin.map(Name::from),
             name: Name::from(name),
             is_dropped: false,
-            columns: BTreeMap::new(),
+            columns: SortedMap::new(),
             assignments: Vec::new(),
             mapped: NamedValues::default(),
         }
@@ -56,10 +55,10 @@ impl TrackedTable {
         match effect {
             Effect::DropTable(_) => self.is_dropped = true,
             Effect::RenameTable { to, .. } => self.name.clone_from(to),
-            Effect::RenameColumn { column, to, .. } => match self.columns.values_mut().find(|name| *name == column) {
-                Some(name) => name.clone_from(to),
-                None => drop(self.columns.insert(column.clone(), to.clone())),
-            },
+            Effect::RenameColumn { column, to, .. } => {
+                let first = self.columns.iter().find(|(_, name)| *name == column).map(|(first, _)| first);
+                self.columns.insert(first.unwrap_or(column).clone(), to.clone());
+            }
             Effect::Update(assignment) => self.assignments.push(assignment.clone()),
             Effect::Map { named, .. } => self.mapped.add(named),
             _ => {}
@@ -76,7 +75,7 @@ impl Renames {
     /// Follows the tables of these names.
     pub(crate) fn of<'a>(tables: impl IntoIterator<Item = &'a str>, effects: &[StatementEffect]) -> Renames {
         let tables = tables.into_iter().map(|name| TrackedTable::new(Some(name), name)).collect();
-        let (cut, whole, filled) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let (cut, whole, filled) = (SortedSet::new(), SortedSet::new(), SortedSet::new());
         let mut renames = Renames { tables, chosen: Vec::new(), cut, whole, filled };
         for StatementEffect { effect, .. } in effects {
             let table = match effect {

@@ -1,13 +1,11 @@
 //! Children of the rows that a migration takes away: whether they go too, keep it from running or stay as orphans shows only
 //! where there are some.
 
-use std::collections::BTreeSet;
-
 use rusqlite::Connection;
 
 use crate::db::Scratch;
 use crate::error::Result;
-use crate::order::IntoTree as _;
+use crate::order::SortedSet;
 use crate::schema::references::Pair;
 use crate::schema::{ForeignKey, Schema, Table};
 use crate::sql::{Name, quote_identifier};
@@ -73,7 +71,7 @@ fn is_given(database: &Connection, child: &Table, place: usize, value: &str) -> 
 }
 
 /// Returns the keys of a table as lists of literals, without those that have a NULL. None if a column is gone.
-fn keys(connection: &Connection, table: &str, columns: &[&Name]) -> Option<BTreeSet<String>> {
+fn keys(connection: &Connection, table: &str, columns: &[&Name]) -> Option<SortedSet<String>> {
     let table = quote_identifier(table);
     // In quotes alone, the name of a missing column would be a text.
     let columns: Vec<String> = columns.iter().map(|column| format!("{table}.{}", quote_identifier(column))).collect();
@@ -81,5 +79,5 @@ fn keys(connection: &Connection, table: &str, columns: &[&Name]) -> Option<BTree
     let set: Vec<String> = columns.iter().map(|column| format!("{column} IS NOT NULL")).collect();
     let sql = format!("SELECT {} FROM {table} WHERE {}", literals.join(" || ', ' || "), set.join(" AND "));
     let mut query = connection.prepare(&sql).ok()?;
-    query.query_map([], |row| row.get(0)).ok()?.try_into_tree().ok()
+    query.query_map([], |row| row.get(0)).ok()?.collect::<Result<_, _>>().ok()
 }

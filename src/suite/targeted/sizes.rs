@@ -1,7 +1,5 @@
 //! Rows for what a statement counts, adds up, compares in size or follows from row to row.
 
-use std::collections::BTreeSet;
-
 use rusqlite::types::Value;
 
 use super::conditions::{Tokens, group};
@@ -9,7 +7,7 @@ use super::demands::{FAR, MOST_COUNTED, Reading};
 use super::resolve::{SourceColumn, SourceId};
 use super::rows::{Partner, RowMaker, RowRequest};
 use crate::data::{candidate_values, type_word};
-use crate::order::IntoTree as _;
+use crate::order::SortedSet;
 use crate::schema::{Affinity, Table};
 use crate::sql::{Cursor, Name, Token, TokenKind, quote_identifier};
 
@@ -128,7 +126,7 @@ impl<'s> Reading<'_, 's, '_> {
             Value::Text(text) => Some(text.replace(|letter: char| !letter.is_alphanumeric() && letter != '-', "")),
             _ => None,
         });
-        let words: BTreeSet<String> = words.filter(|word| !word.is_empty()).into_tree();
+        let words: SortedSet<String> = words.filter(|word| !word.is_empty()).collect();
         if words.is_empty() {
             return;
         }

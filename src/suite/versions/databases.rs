@@ -2,7 +2,6 @@
 //! compared.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +14,7 @@ use crate::check::{Digest, try_digest};
 use crate::db::{Image, Scratch, Workshop, recorded};
 use crate::error::{Error, Result};
 use crate::migrations::{Ledger, Migration, Migrations};
+use crate::order::SortedSet;
 use crate::schema::Schema;
 use crate::sql::{Name, tokens};
 use crate::suite::rows::{Contents, Dangling, JsonColumn, Refill, RowPlan, dangling, take_away};
@@ -48,7 +48,7 @@ pub(crate) struct FilledVersions {
     /// The first one.
     pub(crate) first: usize,
     /// Those that were released. All, if none is named.
-    pub(crate) released: BTreeSet<usize>,
+    pub(crate) released: SortedSet<usize>,
 }
 
 impl VersionedDatabases {

@@ -1,7 +1,7 @@
 //! The state of a database at a version, and what was read of such states before: schemas and lists of tables by the schema's
 //! text, rows by the pages that hold them. Most migrations change few tables, and all others are there already.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use crate::check::{Snapshot, Table};
 use crate::db::{Image, Scratch, Tree};
 use crate::error::{Error, Result};
+use crate::order::SortedMap;
 use crate::schema::Schema;
 use crate::sql::Name;
 use crate::suite::rows::{Contents, TableRows};
@@ -88,10 +89,10 @@ impl SchemaText {
 /// The parts of the databases of a history that were read.
 #[derive(Default)]
 pub(super) struct KnownStates {
-    schemas: Mutex<BTreeMap<SchemaText, Arc<Schema>>>,
+    schemas: Mutex<SortedMap<SchemaText, Arc<Schema>>>,
     /// The schema that was read last.
     last: Mutex<Option<Arc<Schema>>>,
-    tables: Mutex<BTreeMap<SchemaText, Arc<Vec<Table>>>>,
+    tables: Mutex<SortedMap<SchemaText, Arc<Vec<Table>>>>,
     /// The rows of tables, by their pages. A page is kept as it is for as long as it is here.
     rows: Mutex<HashMap<Tree, Vec<KnownRows>>>,
 }
@@ -125,7 +126,7 @@ impl KnownStates {
     /// Returns the tables that hold rows. `ledgers` are the tables of the migrations' runner, which are none of them.
     fn tables(&self, state: &VersionState, ledgers: &[Name]) -> Arc<Vec<Table>> {
         let mut known = hold(&self.tables);
-        let tables = known.entry(state.schema_text.clone()).or_insert_with(|| {
+        let tables = known.get_or_insert_with(state.schema_text.clone(), || {
             let has_sequence = state.roots.iter().any(|root| root.name == "sqlite_sequence");
             Arc::new(Contents::tables(&state.schema, ledgers, has_sequence))
         });
