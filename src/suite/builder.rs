@@ -159,16 +159,16 @@ impl Suite {
         self
     }
 
-    /// Allows a migration to lose the values of `table.column`, or the rows of a table. An allowance that is not needed is an
-    /// error.
+    /// Allows a migration to lose the values of `table.column`, or the rows of a table and the values of all its columns. An
+    /// allowance that is not needed is an error.
     #[must_use]
     pub fn allow_loss(mut self, version: i64, object: &str, reason: &str) -> Suite {
         self.subject.options.losses.push(Allowance::new(version, object, reason));
         self
     }
 
-    /// Allows a migration to fail on some values of `table.column`, or rows of a table, that the version before it accepts,
-    /// because the app has never written them. An allowance that is not needed is an error.
+    /// Allows a migration to fail on some values of `table.column`, or of any column of a table, or on rows of a table, that the
+    /// version before it accepts, because the app has never written them. An allowance that is not needed is an error.
     #[must_use]
     pub fn allow_refusal(mut self, version: i64, object: &str, reason: &str) -> Suite {
         self.subject.options.refusals.push(Allowance::new(version, object, reason));

@@ -224,7 +224,8 @@ fn references_first(deleted: &DeletedParents) -> String {
     )
 }
 
-pub(crate) fn refusal_finding(refusal: &MigrationRefusal<'_>) -> Finding {
+/// `allowed` is what an allowance has to name.
+pub(crate) fn refusal_finding(refusal: &MigrationRefusal<'_>, allowed: &str) -> Finding {
     let MigrationRefusal { migration, version_before: before, object, .. } = refusal;
     let version = migration.version();
     let what = format!("migration {version} fails on rows that version {before} accepts: {}", migration.name());
@@ -237,7 +238,7 @@ pub(crate) fn refusal_finding(refusal: &MigrationRefusal<'_>) -> Finding {
             String::from("the upgrade fails wherever there are such rows, at every start of the app"),
             format!(
                 "change such rows or set them aside first, in the same migration\n\
-                 if the app has never written such rows, say so: .allow_refusal({version}, {object:?}, \"why\")"
+                 if the app has never written such rows, say so: .allow_refusal({version}, {allowed:?}, \"why\")"
             ),
         ),
     };

@@ -2,7 +2,7 @@
 
 use super::integrity::{all_orphans, references_after};
 use super::judged::{JudgedStep, untested, without_refuted};
-use crate::check::{Finding, Findings, Level};
+use crate::check::{Finding, Findings, Level, covers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::order::SortedSet;
 use crate::schema::Schema;
@@ -22,28 +22,30 @@ pub(crate) fn every_version_upgrades_with_data(
     let mut allowances = UsedAllowances::of(&subject.options.refusals);
     let mut found: Findings = run.unfilled.iter().map(not_filled).collect();
     let budget = ShrinkBudget::new();
-    // Several rows may show the same, and the same statement may refuse other rows for the same reason, under another name.
-    let (mut known, mut reasons) = (SortedSet::new(), SortedSet::new());
-    let mut report = |step: &UpgradeStep, origin: RowOrigin<'_>, refused: &RefusedRows| -> Result<()> {
-        let version = databases.version(step.index + 1);
-        let is_new = reasons.insert(refused.error.to_string()) || step.after.is_none();
-        let is_allowed = allowances.allow(version, &refused.object);
-        if is_new && !is_allowed && known.insert((version, refused.object.clone())) {
-            let refusal = MigrationRefusal::of(databases, step, refused, &budget)?;
-            found.push(with_origin(refusal_finding(&refusal), origin));
-        }
-        Ok(())
-    };
+    let mut refusals: Vec<(&UpgradeStep, RowOrigin<'_>, RefusedRows)> = Vec::new();
     for (step, origin) in subject.steps(databases)? {
         if step.after.is_none()
             && let Err(error) = databases.migrate(&mut *databases.open(&step.before.image)?, step.index)
         {
             let object = refused_object(databases, step.index, &error);
-            report(step, origin, &RefusedRows { object, image: step.before.image.clone(), error })?;
+            refusals.push((step, origin, RefusedRows { object, image: step.before.image.clone(), error }));
         }
         if origin == RowOrigin::Schema {
-            refused_rows(databases, step)?.iter().try_for_each(|refused| report(step, origin, refused))?;
+            refusals.extend(refused_rows(databases, step)?.into_iter().map(|refused| (step, origin, refused)));
         }
+    }
+    // Several rows may show the same, and the same statement may refuse other rows for the same reason, under another name.
+    let (mut known, mut reasons) = (SortedSet::new(), SortedSet::new());
+    refusals.retain(|(step, _, refused)| {
+        let version = databases.version(step.index + 1);
+        let is_new = reasons.insert(refused.error.to_string()) || step.after.is_none();
+        let is_allowed = allowances.allow(version, &refused.object);
+        is_new && !is_allowed && known.insert((version, refused.object.clone()))
+    });
+    for (step, origin, refused) in &refusals {
+        let refusal = MigrationRefusal::of(databases, step, refused, &budget)?;
+        let others = refusals.iter().filter(|(other, ..)| other.index == step.index).map(|it| it.2.object.as_str());
+        found.push(with_origin(refusal_finding(&refusal, allowed(&refused.object, others)), *origin));
     }
     found.try_assert_ok()?;
     if allowances.require_all_used(".allow_refusal").is_err() {
@@ -53,6 +55,14 @@ pub(crate) fn every_version_upgrades_with_data(
         }
     }
     allowances.require_all_used(".allow_refusal").map(|()| None)
+}
+
+/// Returns what an allowance for an object is to name: its table, if values of several columns are refused, as by a rebuild as
+/// STRICT, and nothing else of it.
+fn allowed<'a>(object: &'a str, refused: impl Iterator<Item = &'a str>) -> &'a str {
+    let Some((table, _)) = object.split_once('.') else { return object };
+    let of_table: Vec<&str> = refused.filter(|refused| covers(table, refused)).collect();
+    if of_table.len() > 1 && !of_table.contains(&table) { table } else { object }
 }
 
 fn not_filled(unfilled: &Unfilled) -> Finding {

@@ -435,3 +435,56 @@ fn a_table_of_which_no_row_is_left_is_named() {
     let left = |table| format!("no row of {table} was left to test migration 2, which refuses rows");
     assert_eq!(review, [left("order_items"), left("orders")]);
 }
+
+/// A rebuild as STRICT refuses values in most columns, and to allow each of them is tedious.
+#[test]
+fn values_of_several_columns_are_allowed_by_their_table() {
+    const BEFORE: &str =
+        "CREATE TABLE users(id INTEGER PRIMARY KEY, email VARCHAR(80) NOT NULL, active BOOLEAN NOT NULL, age INT);";
+    let rebuild = |columns: &str| {
+        format!(
+            "CREATE TABLE new_users({columns}) STRICT;
+             INSERT INTO new_users SELECT id, email, active, age FROM users;
+             DROP TABLE users;
+             ALTER TABLE new_users RENAME TO users;"
+        )
+    };
+    let all = "id INTEGER PRIMARY KEY, email TEXT NOT NULL, active INTEGER NOT NULL, age INTEGER";
+    let one = "id INTEGER PRIMARY KEY, email ANY NOT NULL, active ANY NOT NULL, age INTEGER";
+    for (columns, allowed) in [(all, "users"), (one, "users.age")] {
+        let rebuild = rebuild(columns).leak();
+        let template = embedded(&[("1_users.sql", BEFORE), ("2_strict.sql", rebuild)]);
+        let text = Suite::new(template).try_test("every_version_upgrades_with_data").unwrap_err().to_string();
+        let helps: Vec<&str> = text.lines().filter(|line| line.contains(".allow_refusal(")).collect();
+        let help = format!(".allow_refusal(2, \"{allowed}\", \"why\")");
+        assert!(helps.len() == 1 && helps[0].ends_with(&help), "{text}");
+        let suite = Suite::new(template).allow_refusal(2, allowed, "the app has one type for each column");
+        for test in ["every_version_upgrades_with_data", "every_row_survives"] {
+            suite.try_test(test).map(drop).unwrap();
+        }
+    }
+}
+
+/// With an allowance for the table, DROP TABLE could refuse rows unseen.
+#[test]
+fn a_table_whose_rows_are_refused_too_is_not_allowed_as_a_whole() {
+    let template = embedded(&[
+        (
+            "1_users.sql",
+            "CREATE TABLE users(id INTEGER PRIMARY KEY, email VARCHAR(80) NOT NULL, active BOOLEAN NOT NULL);
+             CREATE TABLE posts(id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES users(id));",
+        ),
+        (
+            "2_strict.sql",
+            "CREATE TABLE new_users(id INTEGER PRIMARY KEY, email TEXT NOT NULL, active INTEGER NOT NULL) STRICT;
+             INSERT INTO new_users SELECT * FROM users;
+             DROP TABLE users;
+             ALTER TABLE new_users RENAME TO users;",
+        ),
+    ]);
+    let text = Suite::new(template).try_test("every_version_upgrades_with_data").unwrap_err().to_string();
+    for column in ["users.email", "users.active"] {
+        assert!(text.contains(&format!(".allow_refusal(2, \"{column}\", \"why\")")), "{text}");
+    }
+    assert!(!text.contains("\"users\""), "{text}");
+}
