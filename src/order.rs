@@ -4,8 +4,11 @@
 //! 6,000: both were a quarter of this crate's code. Here there is one instance of the sort, that of row numbers, and a map is
 //! a list.
 
+mod list;
 mod map;
+mod set;
 mod sort;
 
-pub(crate) use map::{SortedMap, SortedSet};
+pub(crate) use map::SortedMap;
+pub(crate) use set::SortedSet;
 pub(crate) use sort::Order;

@@ -1,15 +1,15 @@
-//! A map and a set in sorted lists, with the methods and the order of std's B-trees.
+//! A map in a sorted list, with the order of std's B-tree and the methods that are used of it.
 
 use std::borrow::Borrow;
-use std::cmp::Ordering;
 use std::iter::Map;
 use std::ops::Index;
-use std::{slice, vec};
+use std::{fmt, slice, vec};
 
+use super::list::{add, place_of};
 use super::sort::Order as _;
 
 /// A map whose pairs lie sorted in a list. What comes in order is appended; anything else moves what is behind it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct SortedMap<K, V> {
     pairs: Vec<(K, V)>,
 }
@@ -146,6 +146,12 @@ impl<K, V> Default for SortedMap<K, V> {
     }
 }
 
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for SortedMap<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self).finish()
+    }
+}
+
 /// Of the values of one key, the last one stays.
 impl<K: Ord, V> Extend<(K, V)> for SortedMap<K, V> {
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, pairs: I) {
@@ -189,151 +195,11 @@ impl<K, V> IntoIterator for SortedMap<K, V> {
     }
 }
 
-/// A set whose items lie sorted in a list.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct SortedSet<T> {
-    items: Vec<T>,
-}
-
-impl<T> SortedSet<T> {
-    pub(crate) const fn new() -> SortedSet<T> {
-        SortedSet { items: Vec::new() }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-
-    pub(crate) fn iter(&self) -> slice::Iter<'_, T> {
-        self.items.iter()
-    }
-
-    pub(crate) fn first(&self) -> Option<&T> {
-        self.items.first()
-    }
-
-    pub(crate) fn last(&self) -> Option<&T> {
-        self.items.last()
-    }
-
-    pub(crate) fn retain(&mut self, keep: impl FnMut(&T) -> bool) {
-        self.items.retain(keep);
-    }
-}
-
-impl<T: Ord> SortedSet<T> {
-    pub(crate) fn contains<Q: Ord + ?Sized>(&self, item: &Q) -> bool
-    where
-        T: Borrow<Q>,
-    {
-        self.place(item).is_ok()
-    }
-
-    /// Returns whether the item is new.
-    pub(crate) fn insert(&mut self, item: T) -> bool {
-        let place = self.place(&item);
-        if let Err(at) = place {
-            self.items.insert(at, item);
-        }
-        place.is_err()
-    }
-
-    /// Returns whether the item was in the set.
-    pub(crate) fn remove<Q: Ord + ?Sized>(&mut self, item: &Q) -> bool
-    where
-        T: Borrow<Q>,
-    {
-        let place = self.place(item);
-        if let Ok(at) = place {
-            self.items.remove(at);
-        }
-        place.is_ok()
-    }
-
-    fn place<Q: Ord + ?Sized>(&self, item: &Q) -> Result<usize, usize>
-    where
-        T: Borrow<Q>,
-    {
-        place_of(self.items.len(), &mut |at| self.items[at].borrow().cmp(item))
-    }
-}
-
-impl<T> Default for SortedSet<T> {
-    fn default() -> SortedSet<T> {
-        SortedSet::new()
-    }
-}
-
-impl<T: Ord> Extend<T> for SortedSet<T> {
-    fn extend<I: IntoIterator<Item = T>>(&mut self, items: I) {
-        if add(&mut self.items, items, T::cmp) {
-            self.items.dedup();
-        }
-    }
-}
-
-impl<T: Ord> FromIterator<T> for SortedSet<T> {
-    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> SortedSet<T> {
-        let mut set = SortedSet::new();
-        set.extend(items);
-        set
-    }
-}
-
-impl<'a, T> IntoIterator for &'a SortedSet<T> {
-    type Item = &'a T;
-    type IntoIter = slice::Iter<'a, T>;
-
-    fn into_iter(self) -> slice::Iter<'a, T> {
-        self.items.iter()
-    }
-}
-
-impl<T> IntoIterator for SortedSet<T> {
-    type Item = T;
-    type IntoIter = vec::IntoIter<T>;
-
-    fn into_iter(self) -> vec::IntoIter<T> {
-        self.items.into_iter()
-    }
-}
-
-/// Adds items to sorted ones, and returns whether some of them may be equal.
-fn add<T>(items: &mut Vec<T>, new: impl IntoIterator<Item = T>, compare: impl Fn(&T, &T) -> Ordering) -> bool {
-    let mut in_order = true;
-    for item in new {
-        in_order = in_order && items.last().is_none_or(|last| compare(last, &item).is_lt());
-        items.push(item);
-    }
-    if !in_order {
-        items.order_by(compare);
-    }
-    !in_order
-}
-
-/// Searches `len` places for the one whose order, compared with what is looked for, is equal, or where it belongs.
-fn place_of(len: usize, compare: &mut dyn FnMut(usize) -> Ordering) -> Result<usize, usize> {
-    let (mut from, mut to) = (0, len);
-    while from < to {
-        let middle = from.midpoint(to);
-        match compare(middle) {
-            Ordering::Less => from = middle + 1,
-            Ordering::Greater => to = middle,
-            Ordering::Equal => return Ok(middle),
-        }
-    }
-    Err(from)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
-    use super::{SortedMap, SortedSet};
+    use super::SortedMap;
     use crate::draw::Draw;
     use crate::sql::Name;
 
@@ -370,29 +236,6 @@ mod tests {
     }
 
     #[test]
-    fn a_set_holds_what_one_of_std_holds() {
-        for seed in 0..200 {
-            let mut draw = Draw::new(seed);
-            let (mut set, mut expected) = (SortedSet::new(), BTreeSet::new());
-            for _ in 0..50 {
-                let item = draw.below(12).to_string();
-                match draw.below(4) {
-                    0 => assert_eq!(set.remove(item.as_str()), expected.remove(item.as_str())),
-                    1 => assert_eq!(set.contains(item.as_str()), expected.contains(item.as_str())),
-                    2 => assert_eq!(set.insert(item.clone()), expected.insert(item)),
-                    _ => {
-                        let new: Vec<String> = (0..draw.below(5)).map(|_| draw.below(12).to_string()).collect();
-                        set.extend(new.clone());
-                        expected.extend(new);
-                    }
-                }
-                assert!(set.iter().eq(expected.iter()), "seed {seed}: {set:?} instead of {expected:?}");
-                assert_eq!(set.first(), expected.first());
-            }
-        }
-    }
-
-    #[test]
     fn values_come_in_their_order() {
         let map = SortedMap::grouped([("b", 3), ("a", 9), ("b", 1), ("c", 0), ("b", 2)]);
         assert!(map.iter().eq([(&"a", &vec![9]), (&"b", &vec![3, 1, 2]), (&"c", &vec![0])]), "{map:?}");
@@ -400,15 +243,10 @@ mod tests {
 
     /// Names that differ in case are equal.
     #[test]
-    fn of_equal_items_the_first_one_stays() {
-        let name = |text: &str| Name::from(text);
-        let set: SortedSet<Name> = ["users", "Orders", "USERS", "orders"].map(name).into_iter().collect();
-        assert_eq!(set.iter().map(|name| name.to_string()).collect::<Vec<_>>(), ["Orders", "users"]);
-        let map: SortedMap<Name, i32> =
-            [("users", 1), ("Orders", 2), ("USERS", 3)].map(|(key, at)| (name(key), at)).into_iter().collect();
-        assert_eq!(
-            map.iter().map(|(name, at)| (name.to_string(), *at)).collect::<Vec<_>>(),
-            [("Orders".to_owned(), 2), ("users".to_owned(), 3)]
-        );
+    fn of_equal_keys_the_first_one_stays_with_the_last_value() {
+        let pairs = [("users", 1), ("Orders", 2), ("USERS", 3)].map(|(key, value)| (Name::from(key), value));
+        let map: SortedMap<Name, i32> = pairs.into_iter().collect();
+        let found: Vec<(&str, i32)> = map.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        assert_eq!(found, [("Orders", 2), ("users", 3)]);
     }
 }
