@@ -6,6 +6,7 @@
 mod contents;
 mod fill;
 mod full_text;
+mod hard_texts;
 mod removal;
 
 pub(crate) use contents::{

@@ -6,6 +6,7 @@ mod newer;
 mod population;
 mod shapes;
 mod steps;
+mod texts;
 
 use sqlitmus::rusqlite::Connection;
 use sqlitmus::suite::{Outcome, Suite};
