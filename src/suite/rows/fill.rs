@@ -13,7 +13,7 @@ use rusqlite::{Connection, Statement};
 
 use super::contents::{count, key_of_rows, primary_key_columns, row_at, select_count, self_references, unique_keys};
 use super::full_text::{Refill, insert_texts, is_full_text};
-use super::hard_texts::add_hard_texts;
+use super::hard_values::add_hard_values;
 use crate::data::Fill;
 use crate::error::{Error, Result};
 use crate::order::SortedSet;
@@ -36,8 +36,8 @@ pub(crate) struct RowPlan {
     pub(crate) refilled: Vec<Refill>,
     /// The tables of the migrations' runner, which get no rows.
     pub(crate) ledgers: Vec<Name>,
-    /// True if code migrates, which shows nothing of what it does to a text.
-    pub(crate) hard_texts: bool,
+    /// True if code migrates, which shows nothing of what it does to a value.
+    pub(crate) hard_values: bool,
 }
 
 /// One value for a column in all rows.
@@ -57,7 +57,7 @@ impl Default for RowPlan {
             json: Vec::new(),
             refilled: Vec::new(),
             ledgers: Vec::new(),
-            hard_texts: false,
+            hard_values: false,
         }
     }
 }
@@ -100,8 +100,8 @@ impl RowPlan {
         for table in &new {
             nulls(connection, table, |column| self.is_given(table, column));
             repeats(connection, table);
-            if self.hard_texts {
-                add_hard_texts(connection, schema, table, |column| self.is_given(table, column));
+            if self.hard_values {
+                add_hard_values(connection, schema, table, |column| self.is_given(table, column));
             }
             add_self_reference(connection, table);
         }

@@ -6,7 +6,7 @@
 mod contents;
 mod fill;
 mod full_text;
-mod hard_texts;
+mod hard_values;
 mod removal;
 
 pub(crate) use contents::{

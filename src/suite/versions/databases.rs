@@ -61,8 +61,8 @@ impl VersionedDatabases {
         let statements = || history.iter().flat_map(Migration::statements);
         let json = statements().flat_map(|statement| JsonColumn::read(statement.text)).collect();
         let refilled = Refill::all(&statements().map(|statement| statement.text).collect::<Vec<_>>());
-        let (ledgers, hard_texts) = (history.ledger_tables(), history.code().is_some());
-        let plan = RowPlan { json, refilled, ledgers, hard_texts, ..plan };
+        let (ledgers, hard_values) = (history.ledger_tables(), history.code().is_some());
+        let plan = RowPlan { json, refilled, ledgers, hard_values, ..plan };
         let effects = history.iter().map(|_| OnceCell::new()).collect();
         VersionedDatabases {
             history,

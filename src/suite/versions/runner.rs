@@ -27,7 +27,7 @@ pub(crate) fn with_recorded_steps(history: Migrations, workshop: Workshop, plan:
     while run.steps.len() < history.len() && run.step(workshop)? {}
     let ledgers = run.ledgers(workshop)?;
     run.check(&ledgers)?;
-    let plan = RowPlan { ledgers: ledgers.clone(), hard_texts: true, ..plan.clone() };
+    let plan = RowPlan { ledgers: ledgers.clone(), hard_values: true, ..plan.clone() };
     let steps = (0..run.steps.len()).map(|index| run.with_rows(workshop, &plan, index)).collect::<Result<Vec<_>>>()?;
     Ok(history.clone().with_recorded(steps, ledgers))
 }

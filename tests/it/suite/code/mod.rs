@@ -2,11 +2,11 @@
 
 mod concurrent;
 mod contract;
+mod conversions;
 mod newer;
 mod population;
 mod shapes;
 mod steps;
-mod texts;
 
 use sqlitmus::rusqlite::Connection;
 use sqlitmus::suite::{Outcome, Suite};

@@ -1,17 +1,20 @@
-//! Code that converts texts: what it changes is found although no statement says so, and what keeps the texts passes.
+//! Code that converts values: what it changes is found although no statement says so, and what keeps the values passes.
 
 use std::fmt::Write as _;
 
+use sqlitmus::rusqlite::types::{FromSql, ToSql};
 use sqlitmus::rusqlite::{Connection, Result};
 
 use super::{Migrate, app, suite, user_version};
 
 const SCHEMAS: [&str; 4] = [
-    "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL);",
-    "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, email TEXT NOT NULL UNIQUE);",
-    "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL COLLATE NOCASE UNIQUE) STRICT;",
-    "CREATE TABLE users(id INTEGER PRIMARY KEY, name VARCHAR(300) NOT NULL, email VARCHAR(254) NOT NULL,
-         UNIQUE(name, email));",
+    "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL, points INTEGER NOT NULL, mean REAL NOT NULL);",
+    "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, email TEXT NOT NULL UNIQUE, points INTEGER NOT NULL UNIQUE,
+         mean REAL NOT NULL);",
+    "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL COLLATE NOCASE UNIQUE, points INT NOT NULL,
+         mean REAL NOT NULL) STRICT;",
+    "CREATE TABLE users(id INTEGER PRIMARY KEY, name VARCHAR(300) NOT NULL, email VARCHAR(254) NOT NULL, points BIGINT NOT NULL,
+         mean DOUBLE NOT NULL, UNIQUE(name, email));",
 ];
 
 /// Migrates in two steps: the tables of a schema, and code on them.
@@ -28,17 +31,29 @@ fn up(db: &mut Connection, to: i64, schema: &str, code: fn(&Connection) -> Resul
     Ok(())
 }
 
-fn texts(db: &Connection, column: &str) -> Result<Vec<(i64, String)>> {
+fn values<T: FromSql>(db: &Connection, column: &str) -> Result<Vec<(i64, T)>> {
     let mut select = db.prepare(&format!("SELECT id, {column} FROM users ORDER BY id"))?;
     select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 /// Writes what a function makes of a column into a column.
-fn convert(db: &Connection, from: &str, to: &str, code: impl Fn(&str) -> String) -> Result<()> {
-    for (id, text) in texts(db, from)? {
-        db.execute(&format!("UPDATE users SET {to} = ?1 WHERE id = ?2"), (code(&text), id))?;
+fn put<T: FromSql + ToSql>(db: &Connection, from: &str, to: &str, code: impl Fn(T) -> T) -> Result<()> {
+    for (id, value) in values(db, from)? {
+        db.execute(&format!("UPDATE users SET {to} = ?1 WHERE id = ?2"), (code(value), id))?;
     }
     Ok(())
+}
+
+fn convert(db: &Connection, from: &str, to: &str, code: impl Fn(&str) -> String) -> Result<()> {
+    put(db, from, to, |text: String| code(&text))
+}
+
+fn points(db: &Connection, code: impl Fn(i64) -> i64) -> Result<()> {
+    put(db, "points", "points", code)
+}
+
+fn mean(db: &Connection, code: impl Fn(f64) -> f64) -> Result<()> {
+    put(db, "mean", "mean", code)
 }
 
 fn lower(text: &str) -> String {
@@ -93,7 +108,7 @@ macro_rules! cases {
 }
 
 #[test]
-fn texts_that_code_changes_are_found() {
+fn values_that_code_changes_are_found() {
     let wrong = wrong(
         true,
         cases! {
@@ -110,6 +125,15 @@ fn texts_that_code_changes_are_found() {
             "e-mails in lower case": |db| convert(db, "email", "email", lower);
             "e-mails of 40 characters": |db| convert(db, "email", "email", |text| first(text, 40));
             "e-mails without their tags": |db| convert(db, "email", "email", without_tag);
+            "points in 32 bits": |db| points(db, |points| i64::from(points as i32));
+            "points in a byte": |db| points(db, |points| i64::from(points as u8));
+            "points as a double": |db| points(db, |points| points as f64 as i64);
+            "points without a sign": |db| points(db, i64::abs);
+            "points from zero on": |db| points(db, |points| points.max(0));
+            "a mean with two digits": |db| mean(db, |mean| (mean * 100.0).round() / 100.0);
+            "a mean in 32 bits": |db| mean(db, |mean| f64::from(mean as f32));
+            "a whole mean": |db| mean(db, f64::trunc);
+            "a mean without a sign": |db| mean(db, f64::abs);
             "a copy in lower case, and the names from it": |db| {
                 db.execute_batch("ALTER TABLE users ADD COLUMN folded TEXT")?;
                 convert(db, "name", "folded", lower)?;
@@ -121,7 +145,7 @@ fn texts_that_code_changes_are_found() {
 }
 
 #[test]
-fn texts_that_code_keeps_pass() {
+fn values_that_code_keeps_pass() {
     let wrong = wrong(
         false,
         cases! {
@@ -129,6 +153,19 @@ fn texts_that_code_keeps_pass() {
             "there and back": |db| {
                 convert(db, "name", "name", |text| format!("<{text}>"))?;
                 convert(db, "name", "name", |text| text[1..text.len() - 1].to_owned())
+            };
+            "numbers as they are": |db| points(db, |points| points).and_then(|()| mean(db, |mean| mean));
+            "numbers as texts beside them": |db| {
+                db.execute_batch("ALTER TABLE users ADD COLUMN shown TEXT")?;
+                let all = values::<i64>(db, "points")?;
+                all.into_iter().try_for_each(|(id, points)| {
+                    let shown = format!("{points} points");
+                    db.execute("UPDATE users SET shown = ?1 WHERE id = ?2", (shown, id)).map(drop)
+                })
+            };
+            "thousands of points beside them": |db| {
+                db.execute_batch("ALTER TABLE users ADD COLUMN thousands INTEGER")?;
+                put(db, "points", "thousands", |points: i64| points.checked_mul(1000).unwrap())
             };
             "a folded copy": |db| {
                 db.execute_batch("ALTER TABLE users ADD COLUMN folded TEXT")?;
@@ -148,7 +185,7 @@ fn texts_that_code_keeps_pass() {
             };
             "the names in another table": |db| {
                 db.execute_batch("CREATE TABLE names(user INTEGER PRIMARY KEY REFERENCES users(id), name TEXT NOT NULL)")?;
-                texts(db, "name")?.into_iter().try_for_each(|row| db.execute("INSERT INTO names VALUES (?1, ?2)", row).map(drop))
+                values::<String>(db, "name")?.into_iter().try_for_each(|row| db.execute("INSERT INTO names VALUES (?1, ?2)", row).map(drop))
             };
         },
     );

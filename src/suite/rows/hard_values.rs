@@ -1,11 +1,12 @@
-//! Texts that a conversion is likely to change: with spaces around and inside, capitals, marks of other alphabets and
-//! punctuation, and long.
+//! Values that a conversion is likely to change: texts with spaces around and inside, capitals, marks of other alphabets and
+//! punctuation, and long; numbers that are negative and need all of their digits.
 //!
-//! What a statement does to a text can be read, and rows are made for it. What code does can only be tried: in each column of
-//! words or e-mails, one row gets a text that trimming, lower case, a filter or a limit does not leave as it is. Other texts
-//! keep their form, which code may rely on: ids, dates, URLs, JSON.
+//! What a statement does to a value can be read, and rows are made for it. What code does can only be tried: in each column of
+//! words, e-mails or numbers, one row gets a value that trimming, lower case, a filter, a limit, rounding or a smaller type does
+//! not leave as it is. Other values keep their form, which code may rely on: ids, dates, times, URLs, JSON.
 
-use rusqlite::Connection;
+use rusqlite::types::Value;
+use rusqlite::{Connection, Result};
 
 use super::contents::{count, primary_key_columns, row_at};
 use crate::data::{StoredType, declared_length};
@@ -15,22 +16,29 @@ use crate::sql::quote_identifier;
 /// Longer than the limits that apps set: 255 is the most common one.
 const LENGTH: usize = 300;
 
-/// The rows that are looked at for a text of such a form.
+/// Not even a double has all of its digits. A thousand of it is still an integer, as of seconds in milliseconds.
+const INTEGER: i64 = -(1 << 53) - 1;
+
+/// The rows that are looked at for a value of such a form.
 const ROWS: i64 = 10;
 
-/// Gives one row of each column of words or e-mails such a text, wherever no constraint forbids it.
-pub(super) fn add_hard_texts(connection: &Connection, schema: &Schema, table: &Table, is_given: impl Fn(&str) -> bool) {
+/// Gives one row of each such column a hard value, wherever no constraint forbids it.
+pub(super) fn add_hard_values(
+    connection: &Connection,
+    schema: &Schema,
+    table: &Table,
+    is_given: impl Fn(&str) -> bool,
+) {
     let name = quote_identifier(&table.name);
     let rows = count(connection, table).unwrap_or(0).min(ROWS);
-    for column in table.columns.iter().filter(|column| is_free(schema, table, column) && !is_given(&column.name)) {
-        let limit = declared_length(column).unwrap_or(usize::MAX);
-        let column = quote_identifier(&column.name);
+    for free in table.columns.iter().filter(|column| is_free(schema, table, column) && !is_given(&column.name)) {
+        let column = quote_identifier(&free.name);
         for row in (0..rows).filter_map(|place| row_at(connection, table, place as usize)) {
             // A value that two rows have stays with both.
             let alone = format!("(SELECT count(*) FROM {name} AS other WHERE other.{column} = {name}.{column}) = 1");
-            let text = format!("SELECT {column} FROM {name} WHERE {row} AND {alone}");
-            let text = connection.query_row(&text, [], |row| row.get(0));
-            let hard = text.ok().and_then(|text: String| hard_text(&text, limit));
+            let value = format!("SELECT {column} FROM {name} WHERE {row} AND {alone}");
+            let value: Result<Value> = connection.query_row(&value, [], |row| row.get(0));
+            let hard = value.ok().and_then(|value| hard_value(&value, free, table));
             let set = format!("UPDATE {name} SET {column} = ?1 WHERE {row}");
             if hard.is_some_and(|hard| connection.execute(&set, [hard]).is_ok()) {
                 break;
@@ -39,14 +47,29 @@ pub(super) fn add_hard_texts(connection: &Connection, schema: &Schema, table: &T
     }
 }
 
-/// Returns true for a column of texts that no row refers by or to.
+/// Returns true for a column by which no row refers to another one, as far as keys and names tell.
 fn is_free(schema: &Schema, table: &Table, column: &Column) -> bool {
-    let is_text = StoredType::of(column, table.strict) == StoredType::Text;
     let refers = table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
+    let is_id = column.name == "id" || ["_id", "_ID", "Id", "ID"].iter().any(|end| column.name.ends_with(end));
     let is_key = primary_key_columns(table).contains(&column.name.as_str());
     let mut keys = schema.tables.iter().flat_map(|table| &table.foreign_keys).filter(|key| key.parent == table.name);
     let is_referred_to = keys.any(|key| key.parent_columns.as_ref().map_or(is_key, |to| to.contains(&column.name)));
-    is_text && !refers && !is_referred_to && column.generated.is_none() && !column.hidden
+    !refers && !is_id && !is_referred_to && column.generated.is_none() && !column.hidden
+}
+
+fn hard_value(value: &Value, column: &Column, table: &Table) -> Option<Value> {
+    match (StoredType::of(column, table.strict), value) {
+        (StoredType::Text, Value::Text(text)) => {
+            hard_text(text, declared_length(column).unwrap_or(usize::MAX)).map(Value::Text)
+        }
+        // Zero and one are no and yes, and from here on numbers are times, or ids of other systems.
+        (StoredType::Integer, Value::Integer(2..100_000_000)) => {
+            let is_key = primary_key_columns(table).contains(&column.name.as_str());
+            (!is_key).then_some(Value::Integer(INTEGER))
+        }
+        (StoredType::Real, Value::Real(_)) => Some(Value::Real(-(0.1 + 0.2))),
+        _ => None,
+    }
 }
 
 /// Returns a hard text of the form of this one, in at most this many characters. `None` if it has another form.
