@@ -434,9 +434,8 @@ pub(crate) fn changes(before: &Summary, left: &Summary) -> String {
         text.push_str(&format!("\nuser_version: {} became {}", before.user_version, left.user_version));
     }
     for table in left.digest.tables() {
-        let is_in_diff = diff
-            .iter()
-            .any(|difference| difference.object().strip_prefix(&*table.name).is_some_and(|rest| rest.starts_with('.')));
+        let of_column = format!("{}.", plain_name(&table.name));
+        let is_in_diff = diff.iter().any(|difference| difference.object().starts_with(&of_column));
         if !is_in_diff && before.digest.table(&table.name).is_some_and(|old| old != table) {
             text.push_str(&format!("\n{}: rows differ", table.name));
         }

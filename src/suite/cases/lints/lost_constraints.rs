@@ -32,8 +32,9 @@ pub(crate) struct RebuildDiff<'a> {
 impl<'a> RebuildDiff<'a> {
     /// `diff` is that of the whole schema.
     pub(crate) fn of(before: &'a Table, after: &'a Table, diff: &'a SchemaDiff) -> RebuildDiff<'a> {
-        let of_table = format!("table {}", before.name);
-        let of_column = format!("{}.", before.name);
+        // A difference quotes the names that need it.
+        let of_table = format!("table {}", plain_name(&before.name));
+        let of_column = format!("{}.", plain_name(&before.name));
         let is_of_it =
             |difference: &&Difference| difference.object() == of_table || difference.object().starts_with(&of_column);
         RebuildDiff { before, after, differences: diff.iter().filter(is_of_it).collect() }
@@ -57,7 +58,7 @@ impl<'a> RebuildDiff<'a> {
         for difference in &self.differences {
             let Some(what) = difference.what().strip_suffix(" dropped") else { continue };
             if is_lost(self.before, self.after, what) {
-                found.push(lost_constraint(difference.object(), what));
+                found.push(lost_constraint(self.object(difference), what));
             }
         }
         found.extend(self.differences.iter().filter_map(|difference| self.lost_default(difference)));
@@ -98,10 +99,22 @@ impl<'a> RebuildDiff<'a> {
         Some(self.of_column(column, Level::Review, &what, cost))
     }
 
+    fn column_before(&self, difference: &Difference) -> Option<&'a Column> {
+        let name = difference.object().strip_prefix(&format!("{}.", plain_name(&self.before.name)))?;
+        self.before.columns.iter().find(|column| plain_name(&column.name) == name)
+    }
+
+    /// Returns what an allowance has to name.
+    fn object(&self, difference: &Difference) -> String {
+        match self.column_before(difference) {
+            Some(column) => format!("{}.{}", self.before.name, column.name),
+            None => self.before.name.to_string(),
+        }
+    }
+
     /// Returns the column that differs, before and after, if its type is the same.
     fn column(&self, difference: &Difference) -> Option<(&'a Column, &'a Column)> {
-        let name = difference.object().strip_prefix(&format!("{}.", self.before.name))?;
-        let column = self.before.columns.iter().find(|column| plain_name(&column.name) == name)?;
+        let column = self.column_before(difference)?;
         let is = self.after.column(&column.name).filter(|is| is.declared_type == column.declared_type)?;
         Some((column, is))
     }
@@ -136,7 +149,7 @@ fn plain_default(text: &str) -> String {
     }
 }
 
-fn lost_constraint(object: &str, what: &str) -> LostConstraint {
+fn lost_constraint(object: String, what: &str) -> LostConstraint {
     let (code, cost) = match is_reference(what) {
         true => ("fk-dropped", "rows with dangling references are accepted from now on"),
         false => (
@@ -144,7 +157,6 @@ fn lost_constraint(object: &str, what: &str) -> LostConstraint {
             "the new table accepts rows that the old one refused, or compares values differently",
         ),
     };
-    let object = object.strip_prefix("table ").unwrap_or(object).to_owned();
     LostConstraint { code, level: Level::Error, object, what: format!("loses {what}"), cost: cost.to_owned() }
 }
 
