@@ -121,9 +121,9 @@ impl Disk {
         &self.mount.name
     }
 
-    /// Returns the full path of `name` on this disk.
+    /// Returns the full path of `name` on this disk. A file outside of the disk's own folder has its full path for a name.
     pub(crate) fn path_of(&self, name: &str) -> String {
-        format!("{}{name}", self.home)
+        if name.starts_with('/') { name.to_owned() } else { format!("{}{name}", self.home) }
     }
 
     /// Returns the number of connections of all views that have a file open.

@@ -2,6 +2,7 @@
 
 mod beside;
 mod bugs;
+mod elsewhere;
 mod failed_sync;
 mod messages;
 mod modes;
