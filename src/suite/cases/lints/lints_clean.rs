@@ -103,8 +103,8 @@ const FOUND: [&str; 15] = [
 /// | `concurrent-upgrade` | `concurrent_upgrades` | two upgrades at the same time do harm, or one fails for another reason than a lock; for review: one fails because of a lock |
 /// | `newer-database` | `newer_database_is_refused` | a database of a newer version is written, or the runner panics; for review: it returns no error |
 /// | `leaves-orphans` | `integrity_holds` | rows refer to nothing afterwards, because foreign keys were off |
-/// | `rebuild-loses-objects` | `lints_clean`, `every_row_survives` | a rebuild loses an index, a trigger, a key, a constraint, a DEFAULT, or the AUTOINCREMENT of a table |
-/// | `fk-dropped` | `lints_clean` | a rebuild loses a foreign key, or its ON DELETE or ON UPDATE action |
+/// | `rebuild-loses-objects` | `lints_clean`, `every_row_survives` | a rebuild loses an index, a trigger, a key, a constraint, a DEFAULT, or the AUTOINCREMENT of a table; a view that is made again loses its triggers |
+/// | `fk-dropped` | `lints_clean` | a rebuild loses a foreign key, its ON DELETE or ON UPDATE action, or that it waits for COMMIT |
 /// | `pragma-noop-in-transaction` | `lints_clean` | `PRAGMA foreign_keys = OFF` where SQLite ignores it, and the migration needs it |
 /// | `depends-on-time-zone` | `lints_clean` | rows are changed by `'localtime'` or `'utc'` |
 /// | `dangling-view` | `lints_clean` | a view names a table or column that is gone |

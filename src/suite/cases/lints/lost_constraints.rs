@@ -178,7 +178,7 @@ fn is_reference(what: &str) -> bool {
     what.contains("FOREIGN KEY") || what.contains("REFERENCES")
 }
 
-/// Finds actions of foreign keys that are still there.
+/// Finds actions of foreign keys that are still there, and that they wait for COMMIT.
 fn lost_actions(before: &Table, after: &Table) -> Vec<LostConstraint> {
     let action_name = |action: ForeignKeyAction| match action {
         ForeignKeyAction::Cascade => Some("CASCADE"),
@@ -207,6 +207,10 @@ fn lost_actions(before: &Table, after: &Table) -> Vec<LostConstraint> {
         if let (Some(action), None) = (action_name(key.on_update), action_name(is.on_update)) {
             let cost = format!("the key of a row of {parent} that is referred to cannot be changed from now on");
             push(format!("ON UPDATE {action}"), cost);
+        }
+        if key.deferred && !is.deferred {
+            let cost = format!("a row that is written before its row of {parent} is refused at once from now on");
+            push(String::from("DEFERRABLE INITIALLY DEFERRED"), cost);
         }
     }
     lost

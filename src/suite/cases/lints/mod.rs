@@ -3,6 +3,8 @@
 mod answers;
 mod lints_clean;
 mod lost_constraints;
+mod lost_keys;
+mod lost_triggers;
 mod old_statements;
 mod statement_lints;
 mod step_lints;

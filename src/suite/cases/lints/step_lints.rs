@@ -2,14 +2,16 @@
 //! has lost without a statement that drops them, and views that dangle.
 
 use super::lost_constraints::{LostConstraint, RebuildDiff};
+use super::lost_keys::lost_keys;
+use super::lost_triggers::{self, is_dropped, is_made_again};
 use crate::check::{Finding, Level};
 use crate::error::Result;
 use crate::migrations::Migration;
 use crate::schema::references::column_names;
-use crate::schema::{Column, Index, IndexedColumn, Schema, Table, View};
+use crate::schema::{Column, Index, IndexedColumn, Schema, Table, Trigger, View};
 use crate::sql::{Name, TokenKind, plain_name, tokens};
 use crate::suite::losses::{Comparison, Migrated};
-use crate::suite::statements::{Effect, Renames, StatementEffect};
+use crate::suite::statements::{Renames, StatementEffect};
 use crate::suite::versions::{UpgradeStep, VersionState, VersionedDatabases};
 
 /// Finds objects that rebuilt tables have lost, and views that name something that is gone.
@@ -45,6 +47,7 @@ pub(crate) fn findings(databases: &VersionedDatabases, step: &UpgradeStep) -> Re
             found.extend(RebuiltTable { migration, effects, before: table, after: twin, old, new }.findings());
         }
     }
+    found.extend(lost_triggers::of_views(migration, effects, (old, new)));
     for view in new.views.iter().filter(|view| view.columns.is_none()) {
         let is_broken_before = |old: &View| old.name == view.name && old.columns.is_none();
         if !old.views.iter().any(is_broken_before) {
@@ -90,6 +93,7 @@ impl RebuiltTable<'_> {
         found.extend(self.indexes_remade_plainly());
         found.extend(self.lost_triggers());
         found.extend(self.lost_primary_key());
+        found.extend(lost_keys(self.before, self.after).map(|lost| self.lost_constraint(lost)));
         found.extend(rebuild.lost().into_iter().map(|lost| self.lost_constraint(lost)));
         found
     }
@@ -164,9 +168,9 @@ impl RebuiltTable<'_> {
     }
 
     fn lost_triggers(&self) -> Vec<Finding> {
-        let is_there =
-            |name: &str| self.new.tables.iter().flat_map(|table| &table.triggers).any(|twin| twin.name == name);
-        let lost = self.before.triggers.iter().filter(|it| !self.is_dropped(&it.name) && !is_there(&it.name));
+        let on = (self.before.name.as_str(), self.after.name.as_str());
+        let is_there = |it: &Trigger| is_made_again(it, on, (self.old, self.new));
+        let lost = self.before.triggers.iter().filter(|it| !self.is_dropped(&it.name) && !is_there(it));
         lost.map(|trigger| {
             let what = self.loses(&format!("the trigger {}", trigger.name));
             Finding::new("rebuild-loses-objects", trigger.name.as_str(), what)
@@ -196,7 +200,7 @@ impl RebuiltTable<'_> {
 
     /// Returns true if the migration drops this index or trigger.
     fn is_dropped(&self, name: &str) -> bool {
-        self.effects.iter().any(|effect| matches!(&effect.effect, Effect::DropObject(dropped) if dropped == name))
+        is_dropped(self.effects, name)
     }
 
     fn has_columns(&self, terms: &[IndexedColumn]) -> bool {

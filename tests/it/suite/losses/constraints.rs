@@ -2,7 +2,7 @@
 
 use sqlitmus::check::Level;
 
-use super::{History, each_is_found, history};
+use super::{History, each_is_found, history, nothing_is_found};
 
 const NOTES: &str = "CREATE TABLE notes(id INTEGER PRIMARY KEY, title TEXT NOT NULL UNIQUE CHECK (title <> ''), kind TEXT NOT NULL DEFAULT 'note' COLLATE NOCASE,
     pinned INTEGER NOT NULL DEFAULT 0, deleted_at TEXT, length INTEGER GENERATED ALWAYS AS (length(title))) STRICT;
@@ -153,4 +153,97 @@ fn constraints_of_tables_in_quotes_are_missed() {
         let found = lost_in(table, &[" ON DELETE CASCADE"]);
         assert!(found.len() == 1 && found[0].contains("loses ON DELETE CASCADE of parent"), "{table}: {found:#?}");
     }
+}
+
+#[test]
+fn a_key_that_is_the_rowid_no_more_is_missed() {
+    let rebuilt = |name: &'static str, key: &str| {
+        let change = format!(
+            "CREATE TABLE new({key}, name TEXT NOT NULL, email TEXT);
+             INSERT INTO new(id, name) SELECT id, name FROM users; DROP TABLE users; ALTER TABLE new RENAME TO users;"
+        );
+        let before = "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL);";
+        history(name, before, Box::leak(change.into_boxed_str()))
+    };
+    each_is_found(&[
+        (rebuilt("INT", "id INT PRIMARY KEY"), "loses the INTEGER PRIMARY KEY id in the rebuild of users"),
+        (rebuilt("without a type", "id PRIMARY KEY"), "an INSERT without one stores NULL from now on"),
+        (rebuilt("BIGINT", "id BIGINT NOT NULL PRIMARY KEY"), "an INSERT without one fails from now on"),
+        (rebuilt("DESC", "id INTEGER PRIMARY KEY DESC"), ".allow(\"rebuild-loses-objects\", \"users.id\""),
+    ]);
+    nothing_is_found(&[
+        rebuilt("the same", "id INTEGER NOT NULL PRIMARY KEY"),
+        rebuilt("of the table", "id integer, PRIMARY KEY (id)"),
+        rebuilt("by a default", "id INT PRIMARY KEY DEFAULT (abs(random()))"),
+        rebuilt("a text", "id TEXT PRIMARY KEY"),
+        rebuilt("AUTOINCREMENT", "id INTEGER PRIMARY KEY AUTOINCREMENT"),
+    ]);
+}
+
+#[test]
+fn a_key_that_may_be_null_is_missed() {
+    let rebuilt = |name: &'static str, columns: &str| {
+        let change = format!(
+            "CREATE TABLE new({columns}; INSERT INTO new(k, v) SELECT k, v FROM kv; DROP TABLE kv; ALTER TABLE new RENAME TO kv;"
+        );
+        let before = "CREATE TABLE kv(k TEXT PRIMARY KEY CHECK (typeof(k) = 'text'),
+            v TEXT CHECK (v IS NULL OR typeof(v) = 'text')) WITHOUT ROWID;";
+        history(name, before, Box::leak(change.into_boxed_str()))
+    };
+    each_is_found(&[
+        (
+            rebuilt(
+                "plain",
+                "k TEXT PRIMARY KEY CHECK (typeof(k) = 'text'), v TEXT CHECK (v IS NULL OR typeof(v) = 'text'), x TEXT)",
+            ),
+            "loses WITHOUT ROWID in the rebuild of kv",
+        ),
+        (
+            rebuilt(
+                "alone",
+                "k TEXT PRIMARY KEY CHECK (typeof(k) = 'text'), v TEXT CHECK (v IS NULL OR typeof(v) = 'text'))",
+            ),
+            "the key k may be NULL from now on",
+        ),
+    ]);
+    nothing_is_found(&[
+        rebuilt(
+            "NOT NULL",
+            "k TEXT NOT NULL PRIMARY KEY CHECK (typeof(k) = 'text'), v TEXT CHECK (v IS NULL OR typeof(v) = 'text'), x TEXT)",
+        ),
+        rebuilt(
+            "STRICT",
+            "k TEXT PRIMARY KEY CHECK (typeof(k) = 'text'), v TEXT CHECK (v IS NULL OR typeof(v) = 'text'), x TEXT) STRICT",
+        ),
+        rebuilt(
+            "WITHOUT ROWID",
+            "k TEXT PRIMARY KEY CHECK (typeof(k) = 'text'), v TEXT CHECK (v IS NULL OR typeof(v) = 'text'), x TEXT) WITHOUT ROWID",
+        ),
+        rebuilt(
+            "another key",
+            "id INTEGER PRIMARY KEY, k TEXT UNIQUE CHECK (typeof(k) = 'text'), v TEXT CHECK (v IS NULL OR typeof(v) = 'text'))",
+        ),
+    ]);
+}
+
+#[test]
+fn a_foreign_key_that_waits_no_more_for_commit_is_missed() {
+    let rebuilt = |name: &'static str, key: &str| {
+        let change = format!(
+            "CREATE TABLE new(id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parents(id){key}, x TEXT);
+             INSERT INTO new(id, parent) SELECT id, parent FROM kids; DROP TABLE kids; ALTER TABLE new RENAME TO kids;
+             CREATE INDEX kids_parent ON kids(parent);"
+        );
+        let before = "CREATE TABLE parents(id INTEGER PRIMARY KEY, name TEXT);
+            CREATE TABLE kids(id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parents(id) DEFERRABLE INITIALLY DEFERRED);
+            CREATE INDEX kids_parent ON kids(parent);";
+        history(name, before, Box::leak(change.into_boxed_str()))
+    };
+    let loses = "fk-dropped: migration 2 loses DEFERRABLE INITIALLY DEFERRED of parent in the rebuild of kids";
+    each_is_found(&[
+        (rebuilt("plain", ""), loses),
+        (rebuilt("DEFERRABLE alone, which is IMMEDIATE", " DEFERRABLE"), loses),
+        (rebuilt("NOT DEFERRABLE", " NOT DEFERRABLE INITIALLY DEFERRED"), loses),
+    ]);
+    nothing_is_found(&[rebuilt("kept", " ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED")]);
 }

@@ -9,6 +9,7 @@ mod overflow;
 mod remedies;
 mod replaced;
 mod statements;
+mod triggers;
 
 use sqlitmus::suite::Suite;
 
