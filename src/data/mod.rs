@@ -54,6 +54,7 @@ mod values;
 mod violations;
 
 pub(crate) use constraints::candidates::candidate_values;
+pub(crate) use constraints::choices::listed_choices;
 pub(crate) use values::stored_type::{StoredType, declared_digits, declared_length, type_word};
 
 pub use fill::options::Row;

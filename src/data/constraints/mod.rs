@@ -7,6 +7,7 @@
 
 mod branches;
 pub(crate) mod candidates;
+pub(crate) mod choices;
 pub(crate) mod condition;
 pub(crate) mod conditions;
 pub(crate) mod derived;

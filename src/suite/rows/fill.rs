@@ -14,6 +14,7 @@ use rusqlite::{Connection, Statement};
 use super::contents::{count, key_of_rows, primary_key_columns, row_at, select_count, self_references, unique_keys};
 use super::full_text::{Refill, insert_texts, is_full_text};
 use super::hard_values::add_hard_values;
+use super::listed::add_listed;
 use crate::data::Fill;
 use crate::error::{Error, Result};
 use crate::order::SortedSet;
@@ -103,6 +104,7 @@ impl RowPlan {
             if self.hard_values {
                 add_hard_values(connection, schema, table, |column| self.is_given(table, column));
             }
+            add_listed(self, connection, schema, table);
             add_self_reference(connection, table);
         }
         let full_text = schema.tables.iter().filter(|table| is_full_text(table));

@@ -7,6 +7,7 @@ mod contents;
 mod fill;
 mod full_text;
 mod hard_values;
+mod listed;
 mod removal;
 
 pub(crate) use contents::{

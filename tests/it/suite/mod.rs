@@ -4,6 +4,7 @@ mod answers;
 mod behind_refusals;
 mod code;
 mod cost;
+mod declared_values;
 mod folders;
 mod frozen;
 mod histories;

@@ -1,0 +1,160 @@
+//! Values that a table's own declaration names: some row of every app has them, whatever the seed.
+
+use sqlitmus::suite::Suite;
+
+use super::embedded;
+
+const SEEDS: [u64; 5] = [1, 2, 7, 23, 1_000];
+const TESTS: [&str; 3] = ["every_version_upgrades_with_data", "every_row_survives", "integrity_holds"];
+
+/// A table, and a migration of it.
+type History = [&'static str; 2];
+
+/// Returns the failures of a history, by seed.
+fn found([before, change]: &History) -> Vec<(u64, Vec<String>)> {
+    let template = embedded(&[("1_tables.sql", before), ("2_change.sql", change)]);
+    let of_seed = |seed: u64| {
+        let suite = TESTS.iter().fold(Suite::new(template).seed(seed), |suite, test| suite.only(test));
+        (seed, suite.report().failures().map(|(_, error)| error.to_string()).collect())
+    };
+    SEEDS.into_iter().map(of_seed).collect()
+}
+
+/// Checks that each of these is found with each seed, with this text in the first report.
+#[track_caller]
+fn each_is_found(histories: &[(History, &str)]) {
+    let mut wrong = Vec::new();
+    for (history, text) in histories {
+        for (seed, reports) in found(history) {
+            if !reports.iter().any(|report| report.contains(text)) {
+                wrong.push(format!("=== seed {seed}: {text}\n{}\n{}", history.join("\n"), reports.join("\n")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} are wrong\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[track_caller]
+fn nothing_is_found(histories: &[History]) {
+    let mut wrong = Vec::new();
+    for history in histories {
+        for (seed, reports) in found(history).into_iter().filter(|(_, reports)| !reports.is_empty()) {
+            wrong.push(format!("=== seed {seed}\n{}\n{}", history.join("\n"), reports.join("\n")));
+        }
+    }
+    assert!(wrong.is_empty(), "{} false alarms\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A table with a CHECK, and its rebuild with another one.
+macro_rules! rebuilt {
+    ($was:literal, $is:literal) => {
+        [
+            concat!("CREATE TABLE tasks(id INTEGER PRIMARY KEY, title TEXT NOT NULL, done_at TEXT, ", $was, ");"),
+            concat!(
+                "CREATE TABLE new(id INTEGER PRIMARY KEY, title TEXT NOT NULL, done_at TEXT, ",
+                $is,
+                "); INSERT INTO new SELECT * FROM tasks; DROP TABLE tasks; ALTER TABLE new RENAME TO tasks;"
+            ),
+        ]
+    };
+}
+
+/// Tasks with a state of three, and a migration that looks them up.
+macro_rules! looked_up {
+    ($words:literal, $copy:literal) => {
+        [
+            "CREATE TABLE tasks(id INTEGER PRIMARY KEY, state TEXT NOT NULL CHECK (state IN ('todo', 'doing', 'done')));",
+            concat!(
+                "CREATE TABLE states(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE); INSERT INTO states(name) VALUES ",
+                $words,
+                "; CREATE TABLE new(id INTEGER PRIMARY KEY, state_id INTEGER NOT NULL REFERENCES states(id)); \
+                 INSERT INTO new ",
+                $copy,
+                "; DROP TABLE tasks; ALTER TABLE new RENAME TO tasks;"
+            ),
+        ]
+    };
+}
+
+const REFUSED: &str = "fails-on-data: migration 2 fails on rows that version 1 accepts";
+
+#[test]
+fn a_word_that_a_migration_leaves_out_is_found() {
+    each_is_found(&[
+        (rebuilt!("state TEXT CHECK (state IN ('a', 'b', 'c'))", "state TEXT CHECK (state IN ('a', 'b'))"), REFUSED),
+        (
+            rebuilt!(
+                "state TEXT NOT NULL CHECK (state IN ('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l'))",
+                "state TEXT NOT NULL CHECK (state IN ('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'l', 'm'))"
+            ),
+            REFUSED,
+        ),
+        (
+            rebuilt!(
+                "state TEXT CHECK (state = 'a' OR state = 'b' OR state = 'c')",
+                "state TEXT CHECK (state = 'a' OR state = 'c')"
+            ),
+            REFUSED,
+        ),
+        (
+            rebuilt!(
+                "state TEXT, CHECK (state IS NULL OR (state IN ('a', 'b', 'c', 'd') AND length(title) > 0))",
+                "state TEXT, CHECK (state IS NULL OR state IN ('b', 'c', 'd'))"
+            ),
+            REFUSED,
+        ),
+        (
+            rebuilt!(
+                "state TEXT NOT NULL CHECK (state IN ('a', 'b', 'c', 'd')), CHECK ((state = 'd') = (done_at IS NOT NULL))",
+                "state TEXT NOT NULL CHECK (state IN ('a', 'b', 'c'))"
+            ),
+            REFUSED,
+        ),
+        (
+            rebuilt!(
+                "level INTEGER UNIQUE CHECK (level IN (10, 20, 30, 40))",
+                "level INTEGER UNIQUE CHECK (level < 40)"
+            ),
+            REFUSED,
+        ),
+        (
+            looked_up!("('todo'), ('done')", "SELECT t.id, s.id FROM tasks t JOIN states s ON s.name = t.state"),
+            "undeclared-loss",
+        ),
+        (
+            looked_up!(
+                "('todo'), ('doing')",
+                "SELECT t.id, (SELECT s.id FROM states s WHERE s.name = t.state) FROM tasks t"
+            ),
+            REFUSED,
+        ),
+        (
+            looked_up!(
+                "('doing'), ('done')",
+                "SELECT t.id, coalesce((SELECT s.id FROM states s WHERE s.name = t.state), 1) FROM tasks t"
+            ),
+            "migration 2 drops tasks.state",
+        ),
+    ]);
+}
+
+#[test]
+fn a_migration_that_knows_all_words_passes() {
+    nothing_is_found(&[
+        rebuilt!("state TEXT CHECK (state IN ('a', 'b', 'c'))", "state TEXT CHECK (state IN ('a', 'b', 'c', 'd'))"),
+        rebuilt!(
+            "state TEXT NOT NULL CHECK (state IN ('a', 'b', 'c')), CHECK ((state = 'c') = (done_at IS NOT NULL))",
+            "state TEXT NOT NULL CHECK (state = 'a' OR state = 'b' OR state = 'c')"
+        ),
+        // No row can have the word that is left out.
+        rebuilt!(
+            "state TEXT NOT NULL CHECK (state IN ('a', 'b', 'c')) CHECK (state <> 'c')",
+            "state TEXT NOT NULL CHECK (state IN ('a', 'b'))"
+        ),
+        looked_up!("('todo'), ('doing'), ('done')", "SELECT t.id, s.id FROM tasks t JOIN states s ON s.name = t.state"),
+        looked_up!(
+            "('todo'), ('doing'), ('done')",
+            "SELECT t.id, (SELECT s.id FROM states s WHERE s.name = t.state) FROM tasks t"
+        ),
+    ]);
+}
