@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use super::disk_model::Drive;
 use super::exploration;
 use super::options::{MostWork, Options};
+use super::recording::RunOfThread;
 use super::report::Report;
 use crate::db::TestDb;
 use crate::error::Result;
@@ -35,10 +36,20 @@ pub fn test<'a, T, E: Display>(
 /// [`Template::block_on`]: crate::Template::block_on
 pub fn test_with<'a, K, R: Finish<K> + 'a>(
     db: &'a TestDb,
-    action: impl FnMut(DbCopy) -> R + Send + 'a,
+    mut action: impl FnMut(DbCopy) -> R + Send + 'a,
 ) -> CrashTest<'a> {
-    let mut action = explore::action_on_copies(db, Cancellation::new(R::IS_FUTURE), action);
-    CrashTest { db, action: Box::new(move |copy| action(copy).map(drop)), options: Options::default() }
+    let run = RunOfThread::default();
+    let of_app = run.clone();
+    let on_its_thread = move |copy| {
+        of_app.set_here();
+        action(copy)
+    };
+    let mut action = explore::action_on_copies(db, Cancellation::new(R::IS_FUTURE), on_its_thread);
+    let action = move |connection: &mut Connection| {
+        run.take_from_here();
+        action(connection).map(drop)
+    };
+    CrashTest { db, action: Box::new(action), options: Options::default() }
 }
 
 impl<'a> CrashTest<'a> {

@@ -1,7 +1,7 @@
 //! The recording of a run: its log, what its journal mode promises, its commits, and [`acknowledge`].
 
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::beside::{FileHistory, FileWatch, FilesBeside};
 use super::closed_connections::ClosedConnections;
@@ -20,10 +20,27 @@ thread_local! {
     static RUNNING: RefCell<Option<Arc<OpLog>>> = const { RefCell::new(None) };
 }
 
+/// Passes the run of one thread on to another one, on which the app's code runs.
+#[derive(Clone, Default)]
+pub(super) struct RunOfThread(Arc<Mutex<Option<Arc<OpLog>>>>);
+
+impl RunOfThread {
+    /// To be called on the thread of the test.
+    pub(super) fn take_from_here(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = RUNNING.with_borrow(Clone::clone);
+    }
+
+    /// To be called on the other thread.
+    pub(super) fn set_here(&self) {
+        RUNNING.set(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone());
+    }
+}
+
 /// Marks the moment at which the app tells its user what it has done, such as "your order is placed".
 ///
 /// Call it from the code under test, or from the stub that stands in for mails and responses, on the thread on which the
-/// action runs. From here on, everything that was done before has to survive a power cut as far as the profile promises,
+/// action runs: with [`crash::test_with`](super::test_with()) that on which its closure is called and its future is polled, not
+/// one that it starts (`tokio::spawn` on several threads, `spawn_blocking`). From here on, everything that was done before has to survive a power cut as far as the profile promises,
 /// and has to survive a killed process in any case. Outside of [`crash::test`](super::test()) it does nothing.
 ///
 /// A call before the first write promises nothing, because it may be about data that was there already. The

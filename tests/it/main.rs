@@ -19,6 +19,7 @@ mod fixtures;
 mod hostile;
 mod interleave;
 mod lint;
+mod made_values;
 mod migrations;
 mod plan;
 mod plan_statistics;

@@ -142,7 +142,12 @@ fn names_of_tables(before: &Connection, after: &Connection) -> Result<SortedSet<
 }
 
 fn tables(before: &Connection, after: &Connection) -> Result<Vec<TableChanges>> {
-    let diffs = compare(&Snapshot::begin(before)?, &Snapshot::begin(after)?, TableSet::Data, usize::MAX)?;
+    changes_of(TableSet::Data, &Snapshot::begin(before)?, &Snapshot::begin(after)?)
+}
+
+/// Returns the changes to some tables.
+pub(super) fn changes_of(set: TableSet, before: &Snapshot<'_>, after: &Snapshot<'_>) -> Result<Vec<TableChanges>> {
+    let diffs = compare(before, after, set, usize::MAX)?;
     Ok(diffs.into_iter().map(|diff| TableChanges { diff }).collect())
 }
 

@@ -173,3 +173,53 @@ fn a_connection_that_keeps_its_locks() {
     let report = crash::test_with(&db, app).independent_transactions().run();
     assert_eq!(report.commits, 3, "{report}");
 }
+
+/// What is told on the app's own thread counts as on the test's.
+#[test]
+fn acknowledgments_of_an_app_with_its_own_connections() {
+    type Tells = fn(&DbCopy) -> Result<()>;
+    let too_early: Tells = |copy| {
+        crash::acknowledge();
+        let mut db = open(copy, FULL)?;
+        order(&mut db, 3)?;
+        crash::acknowledge();
+        order(&mut db, 4)
+    };
+    let before_the_commit: Tells = |copy| {
+        let mut db = open(copy, FULL)?;
+        let transaction = db.transaction()?;
+        transaction.execute("UPDATE stock SET count = count - 1", [])?;
+        crash::acknowledge();
+        transaction.commit()
+    };
+    let once_only: Tells = |copy| {
+        let sql = "UPDATE stock SET count = 0 WHERE product = 'tea' AND count <> 0";
+        if open(copy, FULL)?.execute(sql, [])? == 1 {
+            crash::acknowledge();
+        }
+        Ok(())
+    };
+    let after_the_commit: Tells = |copy| {
+        order(&mut open(copy, FULL)?, 3)?;
+        crash::acknowledge();
+        Ok(())
+    };
+    let db = wal();
+    for (tells, says) in [
+        (before_the_commit, Some("loses acknowledged changes")),
+        (once_only, Some("is never made up for")),
+        (after_the_commit, None),
+        (too_early, None),
+    ] {
+        let by_path = crash::test_with(&db, move |copy| tells(&copy)).independent_transactions().try_run();
+        let in_future =
+            crash::test_with(&db, move |copy| async move { tells(&copy) }).independent_transactions().try_run();
+        for found in [by_path, in_future] {
+            match (found, says) {
+                (Ok(_), None) => {}
+                (Err(error), Some(says)) => assert!(error.headline().contains(says), "{error}"),
+                (found, says) => panic!("{found:?} instead of {says:?}"),
+            }
+        }
+    }
+}
