@@ -78,7 +78,7 @@ pub(crate) fn losses(databases: &VersionedDatabases, step: &UpgradeStep, after: 
     let connection = databases.evaluator()?;
     let (old, new) = (&step.before.schema, &after.schema);
     let migrated = Migrated { before: &before, after: &rows, old, new, connection: &connection };
-    let found = Comparison::of(migrated, databases.effects(step.index)).losses();
+    let found = Comparison::with(migrated, databases.effects(step.index), |it| it.losses());
     match &step.since {
         RowsSince::ThisVersion => Ok(found),
         RowsSince::Never => Ok(Vec::new()),
@@ -89,7 +89,7 @@ pub(crate) fn losses(databases: &VersionedDatabases, step: &UpgradeStep, after: 
                 let effects = databases.effects_between(released.count, end);
                 let (before, old) = (&rows_then, &released.state.schema);
                 let migrated = Migrated { before, after: after.0, old, new: after.1, connection: &connection };
-                Comparison::of(migrated, &effects).losses()
+                Comparison::with(migrated, &effects, |it| it.losses())
             };
             let known = lost((&before, old), step.index);
             let mut new = lost((&rows, new), step.index + 1);
@@ -120,7 +120,7 @@ pub(crate) fn losses_of_down(
     let effects = statement_effects(&migration.round_trip());
     let (old, new) = (&step.before.schema, &undone_state.schema);
     let migrated = Migrated { before: &before, after: &rows, old, new, connection: undone };
-    let mut found = Comparison::of(migrated, &effects).losses();
+    let mut found = Comparison::with(migrated, &effects, |it| it.losses());
     // A number that was handed out is no data.
     found.retain(|loss| loss.kind.level() == Level::Error && !matches!(loss.kind, LossKind::Sequence { .. }));
     let Some(after) = step.after.as_ref().filter(|_| !found.is_empty()) else { return Ok(found) };
@@ -130,7 +130,7 @@ pub(crate) fn losses_of_down(
     let between = databases.rows(after)?;
     let down = statement_effects(&migration.down_sql().map(split).unwrap_or_default());
     let migrated = Migrated { before: &between, old: &after.schema, ..migrated };
-    let is_kept = Comparison::of(migrated, &down).losses().is_empty();
+    let is_kept = Comparison::with(migrated, &down, |it| it.losses()).is_empty();
     Ok(if is_kept { Vec::new() } else { found })
 }
 
@@ -150,8 +150,8 @@ fn data(databases: &VersionedDatabases, step: &UpgradeStep, loss: &Loss, budget:
             return false;
         };
         let migrated = Migrated { before: &before, after: &after, old, new, connection: &database };
-        let comparison = Comparison::of(migrated, databases.effects(step.index));
-        comparison.losses_in(&loss.table).iter().any(|other| loss.is_like(other))
+        let losses = Comparison::with(migrated, databases.effects(step.index), |it| it.losses_in(&loss.table));
+        losses.iter().any(|other| loss.is_like(other))
     };
     let image = &step.before.image;
     Shrinkable { workshop: databases.workshop, image, schema: old, table: &loss.table }

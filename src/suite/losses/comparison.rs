@@ -9,6 +9,7 @@ use super::duplicates::{is_key_handed_out, leave_out_duplicates};
 use super::elsewhere::{Elsewhere, RowWithLoss, Wanted};
 use super::for_review::{formula, fractions, is_identified, is_one_to_one, merged, stores_fractions};
 use super::full_text::{is_index_of_words, not_indexed};
+use super::generated::with_generated;
 use super::loss::{Loss, LossKind};
 use super::matching::{as_key, kept};
 use super::migrated::Migrated;
@@ -30,12 +31,24 @@ pub(crate) struct Comparison<'a> {
     references: References<'a>,
 }
 
-impl<'a> Comparison<'a> {
-    pub(crate) fn of(migrated: Migrated<'a>, effects: &[StatementEffect]) -> Comparison<'a> {
+impl Comparison<'_> {
+    pub(crate) fn with<T>(
+        migrated: Migrated<'_>,
+        effects: &[StatementEffect],
+        judge: impl FnOnce(&Comparison<'_>) -> T,
+    ) -> T {
         let renames = Renames::of(migrated.before.tables.iter().map(|table| table.name.as_str()), effects);
-        Comparison { migrated, renames, elsewhere: Elsewhere::new(migrated), references: References::new(migrated) }
+        let extended = with_generated(migrated, &renames);
+        let migrated = match &extended {
+            Some((before, after)) => Migrated { before, after, ..migrated },
+            None => migrated,
+        };
+        let (elsewhere, references) = (Elsewhere::new(migrated), References::new(migrated));
+        judge(&Comparison { migrated, renames, elsewhere, references })
     }
+}
 
+impl<'a> Comparison<'a> {
     /// Returns everything that was there before and is not there afterwards.
     pub(crate) fn losses(&self) -> Vec<Loss> {
         self.migrated.before.tables.iter().flat_map(|table| self.losses_of(table)).collect()

@@ -17,6 +17,9 @@
 //! - what an UPDATE of all rows writes into another column by name;
 //! - what a full-text index holds, if it is filled again with all rows that it had.
 //!
+//! Generated columns are compared where they are plain before or after the migration, see `generated`. Any other follows from its
+//! row.
+//!
 //! Some are for review only, see `for_review`: nobody but the developer can tell.
 //!
 //! Anything else, `trim` and `CAST` too, needs an `allow_loss` with a reason: whether a change of people's data is meant
@@ -28,6 +31,7 @@ mod duplicates;
 mod elsewhere;
 mod for_review;
 mod full_text;
+mod generated;
 mod loss;
 mod matching;
 mod migrated;

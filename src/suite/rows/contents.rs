@@ -12,15 +12,15 @@ use crate::schema::{IndexedColumn, Schema, Table};
 use crate::sql::{Name, Token, between_commas, quote_identifier, tokens};
 
 /// Everything that a migration has to keep.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Contents {
     pub(crate) tables: Vec<Arc<TableRows>>,
     /// The largest number that AUTOINCREMENT has handed out, by table.
     pub(crate) sequence: SortedMap<Name, i64>,
 }
 
-/// The rows of a table, without its generated columns.
-#[derive(Debug)]
+/// The rows of a table, without its generated columns, but for those that a migration makes plain.
+#[derive(Clone, Debug)]
 pub(crate) struct TableRows {
     pub(crate) name: Name,
     pub(crate) columns: Vec<Name>,
@@ -29,7 +29,7 @@ pub(crate) struct TableRows {
     pub(crate) rows: Vec<Row>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) rowid: Option<i64>,
     pub(crate) cells: Vec<Cell>,

@@ -6,7 +6,7 @@
 use crate::check::Level;
 use crate::order::Order as _;
 use crate::schema::{Column, Difference, ForeignKey, ForeignKeyAction, IndexedColumn, IndexedExpr, SchemaDiff, Table};
-use crate::sql::{Name, Token, listed, plain_name, tokens, unquoted};
+use crate::sql::{Name, Token, TokenKind, listed, plain_name, tokens, unquoted};
 
 /// Constraints as [`SchemaDiff`] calls them.
 const CONSTRAINTS: [&str; 8] =
@@ -169,6 +169,7 @@ fn is_lost(before: &Table, after: &Table, what: &str) -> bool {
     let is_with_column =
         before.columns.iter().any(|column| names.iter().any(|name| column.name == *name) && is_other(column));
     let is_kept = check_is_kept(what, before, after)
+        || is_of_generated(what, after)
         || (what.starts_with("UNIQUE") && uniqueness_is_kept(before, after))
         || (is_reference(what) && references_are_kept(before, after));
     CONSTRAINTS.iter().any(|constraint| what.starts_with(constraint)) && !is_with_column && !is_kept
@@ -223,6 +224,30 @@ fn check_is_kept(what: &str, before: &Table, after: &Table) -> bool {
         after.checks.iter().any(|check| check.expression == expression) || is_of_strict(expression, after)
     };
     before.checks.iter().any(|check| is_it(&check.expression) && is_kept(&check.expression))
+}
+
+/// Returns true if a CHECK says what a column is that is generated now: `total = qty * cents`.
+fn is_of_generated(what: &str, table: &Table) -> bool {
+    let parts = tokens(what);
+    let start = parts.iter().position(|token| token.is("CHECK")).map_or(parts.len(), |at| at + 1);
+    let [_, check @ .., _] = &parts[start..] else { return false };
+    let is_same = |these: &[Token<'_>], others: &[Token<'_>]| {
+        let is_pair = |(one, other): (&Token<'_>, &Token<'_>)| match one.kind {
+            TokenKind::Word => one.text.eq_ignore_ascii_case(other.text),
+            _ => one.text == other.text,
+        };
+        these.len() == others.len() && these.iter().zip(others).all(is_pair)
+    };
+    table.columns.iter().any(|column| {
+        let Some(generated) = &column.generated else { return false };
+        let expression = tokens(&generated.expression);
+        let is_column = |name: &Token<'_>, equals: &Token<'_>| {
+            name.name().is_some_and(|name| column.name == name) && (equals.text.starts_with('=') || equals.is("IS"))
+        };
+        let is_first =
+            matches!(check, [name, equals, rest @ ..] if is_column(name, equals) && is_same(rest, &expression));
+        is_first || matches!(check, [rest @ .., equals, name] if is_column(name, equals) && is_same(rest, &expression))
+    })
 }
 
 /// Returns true if a CHECK allows the one type that the columns of a STRICT table have anyway: `typeof(n) = 'integer'`.

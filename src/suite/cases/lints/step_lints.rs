@@ -72,7 +72,7 @@ fn tables_renamed_by_hand(
     let connection = databases.evaluator()?;
     let (old, new) = (&step.before.schema, &after.schema);
     let migrated = Migrated { before: &before, after: &rows, old, new, connection: &connection };
-    Ok(Comparison::of(migrated, databases.effects(step.index)).renamed_by_hand())
+    Ok(Comparison::with(migrated, databases.effects(step.index), |it| it.renamed_by_hand()))
 }
 
 /// A table before and after its rebuild.

@@ -5,6 +5,7 @@
 mod advice_followed;
 mod constraints;
 mod elsewhere;
+mod generated;
 mod overflow;
 mod remedies;
 mod replaced;
