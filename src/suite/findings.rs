@@ -71,6 +71,7 @@ fn does(loss: &Loss, is_copied: bool) -> String {
         LossKind::Moved { from } if !is_copied => {
             format!("overwrites {object} with the values of {}", plain_name(from))
         }
+        LossKind::Exchanged { with } => format!("exchanges the rows of {object} with those of {with}"),
         LossKind::Moved { from } => format!("moves the values of {} into {object}", plain_name(from)),
         LossKind::Sequence { was, is } => format!("resets the AUTOINCREMENT of {object} from {was} to {is}"),
     }
@@ -143,6 +144,13 @@ fn explanation(diagnosis: &LossDiagnosis<'_>) -> Explanation {
             "values-moved",
             "INSERT .. SELECT matches columns by position, not by name",
             "name the columns on both sides: INSERT INTO new(a, b) SELECT a, b FROM old",
+        ),
+        (LossKind::Exchanged { with }, _) => Explanation::new(
+            "values-moved",
+            format!(
+                "each of the two tables holds what the other one held, and the app shows the one as the other: {table}, {with}"
+            ),
+            "copy each table into the one that gets its name",
         ),
         (LossKind::Renumbered, _) => Explanation::new(
             "undeclared-loss",

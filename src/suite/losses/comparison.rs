@@ -7,16 +7,17 @@ use rusqlite::types::ToSqlOutput;
 use super::converted::{has_members_renamed, is_converted, is_wrapped};
 use super::duplicates::{is_key_handed_out, leave_out_duplicates};
 use super::elsewhere::{Elsewhere, RowWithLoss, Wanted};
+use super::exchanged::exchanged_with;
 use super::for_review::{formula, fractions, is_identified, is_one_to_one, merged, stores_fractions};
 use super::full_text::{is_index_of_words, not_indexed};
 use super::generated::with_generated;
-use super::loss::{Loss, LossKind};
+use super::loss::{Loss, LossKind, change_text, row_text};
 use super::matching::{as_key, kept};
 use super::migrated::Migrated;
 use super::moved::GoneRows;
 use super::pairs::PairedRows;
 use super::references::References;
-use crate::check::{Cell, Level, shown};
+use crate::check::{Cell, Level};
 use crate::order::{SortedMap, SortedSet};
 use crate::schema::{Check, Schema};
 use crate::sql::{Name, quote_identifier};
@@ -93,6 +94,11 @@ impl<'a> Comparison<'a> {
         }
         // Tables whose pages are the same are read once.
         let is_same = std::ptr::eq(table, after);
+        if let Some(with) = exchanged_with(table, after, self.migrated).filter(|_| !is_same) {
+            // Of the two tables, one tells it.
+            let lost = loss(LossKind::Exchanged { with: with.clone() }, is_rebuilt);
+            return if table.name < with { vec![lost] } else { Vec::new() };
+        }
         let mut lost = if is_same { Vec::new() } else { self.pair(table, after, is_rebuilt).losses() };
         if is_rebuilt && lost.iter().any(|loss| loss.kind.is_all_rows()) {
             // Without a row, there is nothing to say about its columns and numbers.
@@ -483,13 +489,4 @@ impl<'a> TablePair<'_, 'a> {
         let examples: Vec<String> = copies.map(|&at| row_text(after, &after.rows[at])).collect();
         (!examples.is_empty()).then(|| self.loss(LossKind::Multiplied, None, examples))
     }
-}
-
-fn change_text((before, after): (&Cell, &Cell)) -> String {
-    format!("{} became {}", shown(before.value()), shown(after.value()))
-}
-
-fn row_text(table: &TableRows, row: &Row) -> String {
-    let value = |(column, cell): (&Name, &Cell)| format!("{column}={}", shown(cell.value()));
-    table.columns.iter().zip(&row.cells).map(value).collect::<Vec<_>>().join(", ")
 }

@@ -1,7 +1,8 @@
 //! Something that a migration lost.
 
-use crate::check::Level;
+use crate::check::{Cell, Level, shown};
 use crate::sql::Name;
+use crate::suite::rows::{Row, TableRows};
 
 /// Something that a migration lost.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +39,8 @@ pub(crate) enum LossKind {
     },
     /// The column has the values of this other column.
     Moved { from: Name },
+    /// The rows are those of this other table, which has the ones of this table.
+    Exchanged { with: Name },
     /// Different values that statements name are the same one now.
     Merged,
     /// Instants are kept to the second. `are_stored` is true if the column's DEFAULT stores fractions.
@@ -97,4 +100,15 @@ impl Loss {
                 _ => true,
             }
     }
+}
+
+/// Returns a value before and after, as text.
+pub(super) fn change_text((before, after): (&Cell, &Cell)) -> String {
+    format!("{} became {}", shown(before.value()), shown(after.value()))
+}
+
+/// Returns a row as text.
+pub(super) fn row_text(table: &TableRows, row: &Row) -> String {
+    let value = |(column, cell): (&Name, &Cell)| format!("{column}={}", shown(cell.value()));
+    table.columns.iter().zip(&row.cells).map(value).collect::<Vec<_>>().join(", ")
 }

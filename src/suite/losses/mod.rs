@@ -29,6 +29,7 @@ mod comparison;
 mod converted;
 mod duplicates;
 mod elsewhere;
+mod exchanged;
 mod for_review;
 mod full_text;
 mod generated;

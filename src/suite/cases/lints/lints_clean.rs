@@ -93,7 +93,7 @@ const FOUND: [&str; 15] = [
 /// | `not-tried` | `lints_clean`, with [`Suite::answers`] | for review: a query returns no rows before any migration |
 /// | `not-tried` | `failure_leaves_the_previous_version`, `concurrent_upgrades` | for review: of many transactions or orders, some were tried |
 /// | `undeclared-loss` | `every_row_survives` | rows or values are lost or changed |
-/// | `values-moved` | `every_row_survives` | values of one column are in another |
+/// | `values-moved` | `every_row_survives` | values of one column are in another, or the rows of two tables are exchanged |
 /// | `destructive` | `every_row_survives` | a table, a column or all rows are dropped |
 /// | `irreversible-down` | `down_undoes_up` | a down script (or `migrate_down`) fails, or does not restore the schema and the rows |
 /// | `nested-transaction` | `applies_to_an_empty_database` | BEGIN or COMMIT in a migration that its runner wraps in a transaction |

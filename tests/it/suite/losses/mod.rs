@@ -5,6 +5,7 @@
 mod advice_followed;
 mod constraints;
 mod elsewhere;
+mod exchanged;
 mod generated;
 mod overflow;
 mod remedies;
