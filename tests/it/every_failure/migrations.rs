@@ -83,6 +83,12 @@ pub(super) fn all(page: &mut Page) {
         "References that lead nowhere, `integrity_holds`:",
         Suite::new(embedded(&[("1_tables.sql", tables), ("2_merge.sql", merge)])).try_test("integrity_holds"),
     );
+    let off = "-- no-transaction\nPRAGMA foreign_keys = OFF;\nBEGIN;\nDROP TABLE items;\n\
+               CREATE TABLE items(id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL REFERENCES orders(id));\nCOMMIT;";
+    page.failure(
+        "Foreign keys are left off, `lints_clean`:",
+        Suite::new(embedded(&[("1_tables.sql", tables), ("2_items.sql", off)])).try_test("lints_clean"),
+    );
     released(page);
     own_runner(page);
     options(page);

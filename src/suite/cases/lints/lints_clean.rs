@@ -20,6 +20,7 @@ pub(crate) fn lints_clean(subject: &Subject, review: &mut Findings) -> Result<Op
                         found.push(finding);
                     }
                 }
+                found.extend(statement_lints::of_foreign_keys_left_off(databases, step)?);
                 found.extend(statement_lints::of_time_zone(databases, step));
                 found.extend(statement_lints::of_syntax(&subject.options, databases, step)?);
                 found.extend(step_lints::findings(databases, step)?);
@@ -57,10 +58,11 @@ const BROKEN: [&str; 5] =
     ["fk-parent-missing", "fk-parent-not-unique", "dangling-view", "dangling-trigger", "double-quoted-string"];
 
 /// Everything that `lints_clean` finds.
-const FOUND: [&str; 15] = [
+const FOUND: [&str; 16] = [
     "rebuild-loses-objects",
     "fk-dropped",
     "pragma-noop-in-transaction",
+    "leaves-foreign-keys-off",
     "depends-on-time-zone",
     "rename-breaks-old-code",
     "backfill-with-ddl",
@@ -106,6 +108,7 @@ const FOUND: [&str; 15] = [
 /// | `rebuild-loses-objects` | `lints_clean`, `every_row_survives` | a rebuild loses an index, a trigger, a key, a constraint, a DEFAULT, or the AUTOINCREMENT of a table; a view that is made again loses its triggers |
 /// | `fk-dropped` | `lints_clean` | a rebuild loses a foreign key, its ON DELETE or ON UPDATE action, or that it waits for COMMIT |
 /// | `pragma-noop-in-transaction` | `lints_clean` | `PRAGMA foreign_keys = OFF` where SQLite ignores it, and the migration needs it |
+/// | `leaves-foreign-keys-off` | `lints_clean` | `PRAGMA foreign_keys = OFF` outside of a transaction, and never `ON` again |
 /// | `depends-on-time-zone` | `lints_clean` | rows are changed by `'localtime'` or `'utc'` |
 /// | `dangling-view` | `lints_clean` | a view names a table or column that is gone |
 /// | `rename-breaks-old-code` | `lints_clean`, with [`Suite::old_code_runs`] | a table or column is renamed under the running app |
@@ -141,6 +144,7 @@ pub const MIGRATION_CODES: &[&str] = &[
     "rebuild-loses-objects",
     "fk-dropped",
     "pragma-noop-in-transaction",
+    "leaves-foreign-keys-off",
     "depends-on-time-zone",
     "dangling-view",
     "rename-breaks-old-code",

@@ -1,5 +1,7 @@
 //! Lints of single statements, and the versions of SQLite that added features, from <https://www.sqlite.org/changes.html>.
 
+use rusqlite::Connection;
+
 use crate::check::Finding;
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrations::Migration;
@@ -65,6 +67,40 @@ fn needs_foreign_keys_off(databases: &VersionedDatabases, step: &UpgradeStep) ->
     let Some(twin) = twin.after else { return Ok(true) };
     let summary = |state: &VersionState| Summary::of(&*databases.open(&state.image)?);
     Ok(!Summary::of(&without_keys)?.is_equal_but_for_chance(&summary(after)?, &summary(&twin)?))
+}
+
+/// Finds a migration after which the connection goes on with foreign keys off: outside of a transaction, `OFF` outlasts the file.
+pub(crate) fn of_foreign_keys_left_off(databases: &VersionedDatabases, step: &UpgradeStep) -> Result<Option<Finding>> {
+    let switches = |index: usize, to: bool| {
+        let is_it = move |effect: &&StatementEffect| match &effect.effect {
+            Effect::Pragma { name, is_set: true, is_on } => name == "foreign_keys" && *is_on == to,
+            _ => false,
+        };
+        databases.effects(index).iter().rev().find(is_it).map(|effect| effect.statement)
+    };
+    // The app's own runner is judged as a whole, by `history_is_linear`.
+    let off = switches(step.index, false).filter(|_| step.after.is_some() && databases.history.code().is_none());
+    let Some(statement) = off else { return Ok(None) };
+    let mut database = databases.open(&step.before.image)?;
+    let enforces = |database: &Connection| -> Result<bool> {
+        let on = database.query_row("PRAGMA foreign_keys", [], |row| row.get(0));
+        on.map_err(|error| Error::sqlite("read foreign_keys", error))
+    };
+    let were_on = enforces(&database)?;
+    if !were_on || databases.migrate(&mut database, step.index).is_err() || enforces(&database)? {
+        return Ok(None);
+    }
+    // A later file may switch them on again: that of the same release, as a rule.
+    if (step.index + 1..databases.applicable()).any(|later| switches(later, true).is_some()) {
+        return Ok(None);
+    }
+    let migration = databases.migration(step.index);
+    let (version, file) = (migration.version(), migration.name());
+    let what = format!("migration {version} leaves foreign keys off for the connection: {file}");
+    let finding = Finding::new("leaves-foreign-keys-off", file, what)
+        .cost("an app that goes on with this connection writes rows that refer to nothing, and ON DELETE does nothing")
+        .fix(or_allow("end the file with PRAGMA foreign_keys = ON;", "leaves-foreign-keys-off", file));
+    Ok(Some(at_statement(finding, migration, statement)))
 }
 
 /// Finds changes of rows whose result depends on where they run.

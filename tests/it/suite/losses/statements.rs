@@ -83,3 +83,26 @@ fn a_down_may_spell_a_type_in_another_way() {
         false,
     );
 }
+
+#[test]
+fn foreign_keys_that_stay_off_are_found() {
+    let off =
+        "-- no-transaction\nPRAGMA foreign_keys = OFF;\nBEGIN;\nCREATE TABLE tags(id INTEGER PRIMARY KEY);\nCOMMIT;\n";
+    let on = "-- no-transaction\nPRAGMA foreign_keys = OFF;\nBEGIN;\nCREATE TABLE tags(id INTEGER PRIMARY KEY);\nCOMMIT;\nPRAGMA foreign_keys = ON;";
+    let later = "-- no-transaction\nCREATE TABLE labels(id INTEGER PRIMARY KEY);\nPRAGMA foreign_keys = ON;";
+    let in_transaction = "PRAGMA foreign_keys = OFF;\nCREATE TABLE tags(id INTEGER PRIMARY KEY);";
+    let report = |suite: Suite| suite.try_test("lints_clean").err().map(|error| error.to_string());
+    let of = |files: &[(&'static str, &'static str)], profile: Profile| report(suite(files, profile));
+    let first = ("1_orders.sql", ORDERS);
+    let found = of(&[first, ("2_tags.sql", off)], Profile::MINIMAL).unwrap_or_default();
+    let expected = "leaves-foreign-keys-off: migration 2 leaves foreign keys off for the connection: 2_tags.sql";
+    assert!(found.starts_with(expected) && found.contains("at 2_tags.sql:2"), "{found}");
+    assert_eq!(of(&[first, ("2_tags.sql", on)], Profile::MINIMAL), None);
+    assert_eq!(of(&[first, ("2_tags.sql", off), ("3_labels.sql", later)], Profile::MINIMAL), None);
+    assert_eq!(of(&[first, ("2_tags.sql", in_transaction)], Profile::MINIMAL), None);
+    assert_eq!(of(&[first, ("2_tags.sql", off)], Profile::MINIMAL.pragma("foreign_keys", "OFF")), None);
+    let around = suite(&[first, ("2_tags.sql", off)], Profile::MINIMAL).migrate_with_foreign_keys_off();
+    assert_eq!(report(around), None);
+    let allowed = suite(&[first, ("2_tags.sql", off)], Profile::MINIMAL);
+    assert_eq!(report(allowed.allow("leaves-foreign-keys-off", "2_tags.sql", "the app opens a new connection")), None);
+}
