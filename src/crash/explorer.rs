@@ -32,6 +32,7 @@ use super::power_cut::{PowerCut, Variant};
 use super::promise::Loss;
 use super::recording::{CommitPoint, CommitPoints, Recording, SecondRun, record, run_again};
 use super::report::Report;
+use super::several_files::{self, Mixture, SeveralFiles};
 use crate::db::Address;
 use crate::draw;
 use crate::env::Shard;
@@ -79,7 +80,7 @@ pub(super) struct Explorer<'a, 'o> {
     pub(super) invariants: HashMap<(usize, usize), Result<(), String>>,
     /// The commit points from which the action is run again, and the runs so far.
     pub(super) resumable: HashSet<usize>,
-    pub(super) second_runs: HashMap<(usize, usize), Rc<SecondRun>>,
+    pub(super) second_runs: HashMap<(usize, usize, usize), Rc<SecondRun>>,
     /// The calls of `acknowledge` of a run that has nothing left to do, once they are known.
     pub(super) answers: Option<Option<usize>>,
     /// The number of the sync that has failed in the recording.
@@ -98,6 +99,25 @@ struct SecondCut {
     at: (usize, Variant),
     found: ContentMatch,
     files: Files,
+}
+
+/// The part of the commits that an allowed image has.
+#[derive(Clone, Copy)]
+struct Survivors {
+    content: usize,
+    commits: usize,
+    /// Those of the commits that had returned, and of those that were told.
+    kept: usize,
+    told: usize,
+    /// True if files have not the same commits.
+    is_mixture: bool,
+}
+
+impl Survivors {
+    fn mixture(content: usize, there: &[usize], returned: usize, told: usize) -> Survivors {
+        let of = |most: usize| there.iter().filter(|commit| **commit <= most).count();
+        Survivors { content, commits: there.len(), kept: of(returned), told: of(told), is_mixture: true }
+    }
 }
 
 impl Explorer<'_, '_> {
@@ -198,7 +218,10 @@ impl Explorer<'_, '_> {
         let key = model.key(cut.variant);
         if !self.recovered.contains_key(&key) {
             let files = model.image(cut.variant);
-            let found = self.contents.find(&files);
+            let found = match self.contents.find(&files) {
+                ContentMatch::Unknown => self.mixture_in(&files).map_or(ContentMatch::Unknown, ContentMatch::Known),
+                found => found,
+            };
             let second = match (&found, self.options.twice) {
                 (ContentMatch::Known(content), true) => self.cut_again(&files, *content, cut.again),
                 _ => None,
@@ -219,6 +242,15 @@ impl Explorer<'_, '_> {
         let is_deterministic = self.report.deterministic;
         let diagnosis = Diagnosis { problem, image: &image, recording: &self.recording, part, is_deterministic };
         Err(Box::new(Failure { error: failure::render(&diagnosis), left: Some(Disk::with_files(image.files)) }))
+    }
+
+    /// Returns the number of what these files hold if each has what it had after some commit.
+    fn mixture_in(&mut self, files: &Files) -> Option<usize> {
+        if self.contents.files(self.commits.all[self.commits.commits()].content)?.len() < 2 {
+            return None;
+        }
+        let number = self.contents.learn(files).ok()?;
+        SeveralFiles::of(&self.contents, &self.commits, number, usize::MAX).map(|_| number)
     }
 
     fn problem_of(&mut self, cut: PowerCut, found: &ContentMatch) -> Result<Option<Problem>> {
@@ -248,35 +280,51 @@ impl Explorer<'_, '_> {
             allowed.filter(|(index, _)| self.options.each_transaction || is_end(*index)).collect();
         let last = |same: &dyn Fn(usize) -> bool| allowed.iter().rev().find(|(_, commit)| same(commit.content));
         let best = last(&|other| other == content).or_else(|| last(&|other| self.contents.are_same(other, content)));
-        let best = best.map(|(index, _)| *index);
-        let Some(index) = best else {
+        let survivors = if let Some((index, _)) = best {
+            let content = self.commits.all[*index].content;
+            Survivors {
+                content,
+                commits: *index,
+                kept: (*index).min(there),
+                told: (*index).min(told),
+                is_mixture: false,
+            }
+        } else {
             let acknowledged = told > committed || (told == there && told > 0);
-            return Ok(Some(match is_too_old {
-                true => Problem::Lost { acknowledged, wanted: there },
-                false => Problem::HalfDone,
-            }));
+            let lost = |of| Problem::Lost { acknowledged, wanted: there, of };
+            let several = SeveralFiles::of(&self.contents, &self.commits, content, most);
+            match several.map(|several| several.mixture(there, loss)) {
+                Some(Mixture::Torn(commit)) => return Ok(Some(Problem::FileByFile { commit })),
+                Some(Mixture::Lost(name)) => return Ok(Some(lost(several_files::attached(name)))),
+                Some(Mixture::Whole(commits)) if self.options.each_transaction => {
+                    Survivors::mixture(content, &commits, there, told)
+                }
+                _ if is_too_old => return Ok(Some(lost(None))),
+                _ => return Ok(Some(Problem::HalfDone)),
+            }
         };
-        self.report.outcomes[index] += 1;
-        self.report.most_lost = self.report.most_lost.max(there.saturating_sub(index));
-        self.report.may_lose_acknowledged |= index < told;
+        self.report.outcomes[survivors.commits] += 1;
+        self.report.most_lost = self.report.most_lost.max(there - survivors.kept);
+        self.report.may_lose_acknowledged |= survivors.told < told;
         for state in beside::states_at(&self.recording.beside, cut.point) {
             if let Err(says) = self.invariants_in(content, state)? {
                 return Ok(Some(Problem::Invariant(says)));
             }
         }
-        self.problem_of_second_run(cut.point, index)
+        self.problem_of_second_run(cut.point, survivors)
     }
 
     /// Runs the action again from a commit point, and returns what is wrong with that.
-    fn problem_of_second_run(&mut self, point: usize, index: usize) -> Result<Option<Problem>> {
+    fn problem_of_second_run(&mut self, point: usize, from: Survivors) -> Result<Option<Problem>> {
+        let index = from.commits;
         let (last, calls) = (self.commits.commits(), self.commits.acknowledged.len());
-        let is_between = self.options.resumes && index > 0 && index < last;
-        let is_silent = index == last && self.commits.acknowledgements_by(point) < calls;
-        if !(is_between || is_silent) || !self.resumable.contains(&index) {
+        let is_between = self.options.resumes && (from.is_mixture || (index > 0 && index < last));
+        let is_silent = index == last && !from.is_mixture && self.commits.acknowledgements_by(point) < calls;
+        if !(is_between || is_silent) || !self.may_run_again(from) {
             return Ok(None);
         }
         let state = beside::states_at(&self.recording.beside, point)[0];
-        let again = self.second_run(index, state)?;
+        let again = self.second_run(from, state)?;
         if let Some(repeats) = again.repeats.clone() {
             return Ok(Some(Problem::Endless { commits: index, of: last, repeats }));
         }
@@ -323,15 +371,23 @@ impl Explorer<'_, '_> {
         Ok(None)
     }
 
-    fn second_run(&mut self, index: usize, state: usize) -> Result<Rc<SecondRun>> {
-        if let Some(known) = self.second_runs.get(&(index, state)) {
+    fn may_run_again(&self, from: Survivors) -> bool {
+        match from.is_mixture {
+            true => (self.second_runs.len() as u64) < 2 * MAX_SECOND_RUNS,
+            false => self.resumable.contains(&from.commits),
+        }
+    }
+
+    fn second_run(&mut self, from: Survivors, state: usize) -> Result<Rc<SecondRun>> {
+        let key = (from.content, from.commits, state);
+        if let Some(known) = self.second_runs.get(&key) {
             return Ok(Rc::clone(known));
         }
         self.put_back(state)?;
-        let files = self.contents.files(self.commits.all[index].content).unwrap_or_default();
+        let files = self.contents.files(from.content).unwrap_or_default();
         let run = Rc::new(run_again(&self.base, files, &self.recording, self.action)?);
-        self.report.resumed += usize::from(index < self.commits.commits());
-        self.second_runs.insert((index, state), Rc::clone(&run));
+        self.report.resumed += usize::from(from.is_mixture || from.commits < self.commits.commits());
+        self.second_runs.insert(key, Rc::clone(&run));
         Ok(run)
     }
 
@@ -347,7 +403,11 @@ impl Explorer<'_, '_> {
             }
             false => (0, last),
         };
-        let to = if let Problem::Lost { wanted, .. } = problem { (*wanted).min(last) } else { to };
+        let (from, to) = match problem {
+            Problem::Lost { wanted, .. } => (from, (*wanted).min(last)),
+            Problem::FileByFile { commit } => (commit - 1, *commit),
+            _ => (from, to),
+        };
         let content = |index: usize| self.commits.all[index].content;
         Some(ActionPart::of(&self.contents, content(from), &opened, content(to)))
     }

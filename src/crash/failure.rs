@@ -12,12 +12,18 @@ use crate::sim::{Entry, Event};
 pub(super) enum Problem {
     Corrupt(String),
     HalfApplied,
+    // A transaction over several files, by the number of its commit: one file has it, and another one has not.
+    FileByFile {
+        commit: usize,
+    },
     // Some of the action's transactions are there.
     HalfDone,
     Lost {
         acknowledged: bool,
         // The commit point that should be there.
         wanted: usize,
+        // The file that has lost it, if it is not the test's own database.
+        of: Option<String>,
     },
     Invariant(String),
     // The action, run again after so many of its commits, fails or ends with other data.
@@ -102,6 +108,10 @@ fn headline(diagnosis: &Diagnosis<'_>) -> String {
     match &diagnosis.problem {
         Problem::Corrupt(says) => format!("{at} leaves the database corrupt: {}", says.lines().next().unwrap_or("")),
         Problem::HalfApplied => format!("{at} leaves a transaction half-applied{}", tables(ActionPart::tables_done)),
+        Problem::FileByFile { .. } => {
+            let which = tables(ActionPart::one_without_other);
+            format!("{at} leaves a transaction in one file and not in another{which}")
+        }
         Problem::HalfDone => format!("{at} leaves the action half done{}", tables(ActionPart::one_without_other)),
         Problem::Lost { acknowledged: true, .. } => format!("{at} loses acknowledged changes"),
         Problem::Lost { .. } => format!("{at} loses committed changes{}", tables(ActionPart::tables_missing)),
@@ -129,7 +139,14 @@ const OTHERWISE: &str = "look for a PRAGMA journal_mode or synchronous in the ac
 
 fn help(diagnosis: &Diagnosis<'_>) -> Vec<String> {
     let promise = &diagnosis.recording.writer;
-    match diagnosis.problem {
+    match &diagnosis.problem {
+        Problem::FileByFile { .. } => file_by_file(diagnosis.recording),
+        Problem::Lost { of: Some(file), .. } if promise.loss() == Loss::None => {
+            vec![format!(
+                "{file} has its own journal_mode and synchronous, whatever the profile sets: PRAGMA archive.synchronous = \
+                 FULL, where archive is the name that it is attached by, and archive.journal_mode = WAL"
+            )]
+        }
         Problem::Corrupt(_) | Problem::HalfApplied | Problem::Lost { .. }
             if diagnosis.image.cut.failed_sync.is_some() && promise.is_synced_by_checkpoints() =>
         {
@@ -148,14 +165,19 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<String> {
                 }
                 help
             }
-            None if diagnosis.recording.spans_files_with_a_wal() => vec![String::from(FILE_BY_FILE)],
+            None if diagnosis.recording.commits_file_by_file() => vec![String::from(FILE_BY_FILE)],
             None => vec![format!("{promise} protects a transaction: {OTHERWISE}")],
         },
-        Problem::HalfDone => vec![
-            String::from("put all of its statements into one transaction"),
-            String::from("if it goes on where it stopped when it is run again, say so: .each_transaction()"),
-            String::from("if its transactions are independent of each other, say so: .independent_transactions()"),
-        ],
+        Problem::HalfDone => [
+            Some("put all of its statements into one transaction"),
+            diagnosis.recording.commits_file_by_file().then_some(FILE_BY_FILE),
+            Some("if it goes on where it stopped when it is run again, say so: .each_transaction()"),
+            Some("if its transactions are independent of each other, say so: .independent_transactions()"),
+        ]
+        .into_iter()
+        .flatten()
+        .map(String::from)
+        .collect(),
         Problem::Lost { acknowledged: true, .. } => {
             vec![String::from("tell the user after the commit has returned, not before")]
         }
@@ -177,6 +199,22 @@ fn help(diagnosis: &Diagnosis<'_>) -> Vec<String> {
             "mark as done after it was sent, not before: whoever must not get it twice can be given a key",
         )],
     }
+}
+
+/// Returns the help for a transaction that is in one file and not in another.
+fn file_by_file(recording: &Recording) -> Vec<String> {
+    let promise = &recording.writer;
+    let mut help = Vec::new();
+    if recording.commits_file_by_file() {
+        help.push(String::from(FILE_BY_FILE));
+    }
+    if let Some(remedy) = promise.remedy().filter(|remedy| !remedy.ends_with("WAL")) {
+        help.push(format!("{promise} does not protect a transaction: PRAGMA {remedy}"));
+    }
+    if help.is_empty() {
+        help.push(format!("{promise} protects a transaction: {OTHERWISE}"));
+    }
+    help
 }
 
 /// Returns the help where a connection that the app opens has other settings than the profile, which promise less.

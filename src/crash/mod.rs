@@ -68,7 +68,9 @@
 //! The test's own database does not change. The action runs twice, to find out whether it makes the same disk operations
 //! again. Columns in which the two runs differ, such as times that the app makes, are not compared, and the report names
 //! them. The clock of its copies stands still, and `random()` returns the same values. It gets its own connection. Other
-//! databases on the same disk (`ATTACH`) are compared too. Files beside the database that the app writes itself are not on that
+//! databases on the same disk (`ATTACH`) are compared too: with
+//! [`independent_transactions`](CrashTest::independent_transactions) each may have lost its own last commits, and a transaction over
+//! several files that is in one and not in another is a failure. Files beside the database that the app writes itself are not on that
 //! disk. [`file`](CrashTest::file) names those that an invariant reads, and [`faults`](crate::faults) stops the action where the
 //! power would.
 //!
@@ -93,6 +95,7 @@ mod power_cut;
 mod promise;
 mod recording;
 mod report;
+mod several_files;
 #[cfg(test)]
 mod tests;
 

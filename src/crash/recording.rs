@@ -212,16 +212,19 @@ impl Recording {
         entry.statement.as_ref().map(|(_, sql)| &**sql)
     }
 
-    /// Returns true if several databases are written, one of them with a WAL, see
+    /// Returns true if several databases are written, one of them with a WAL or without a journal, see
     /// <https://www.sqlite.org/lang_attach.html>.
-    pub(super) fn spans_files_with_a_wal(&self) -> bool {
+    pub(super) fn commits_file_by_file(&self) -> bool {
         let written = || {
             self.log.iter().filter_map(|entry| match &entry.event {
                 Event::Write { file, .. } => Some(&**file),
                 _ => None,
             })
         };
-        written().any(|file| file.ends_with("-wal")) && written().any(|file| !file.starts_with(MAIN))
+        let is_of_main =
+            |file: &str| file.strip_prefix(MAIN).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+        let has_no_journal = |file: &str| file.ends_with("-wal") || !self.promise.has_journal();
+        written().any(has_no_journal) && written().any(|file| !is_of_main(file))
     }
 }
 
@@ -271,6 +274,7 @@ impl CommitPoints {
         // With locking_mode=EXCLUSIVE no lock shows a commit. If there is a journal, what SQLite recovers at each moment does.
         let each = recording.promise.locks_are_kept && recording.promise.has_journal();
         let mut has_failed = false;
+        let mut ended_by = None;
         for (at, entry) in log.iter().enumerate() {
             model.replay_to(log, at + 1);
             has_failed |= matches!(entry.event, Event::FailedSync { .. });
@@ -288,10 +292,17 @@ impl CommitPoints {
                 let content = contents.learn_folded(committed.files().clone()).map_err(unreadable)?;
                 let at = if each { end_of_statement(log, at) } else { at };
                 let before = all.len().checked_sub(2).map(|index| all[index].content);
+                let statement = log.get(at).and_then(number_of);
+                let goes_on = statement.is_some() && statement == ended_by && committed.files().len() > 1;
                 match all.last_mut() {
                     // What a recovery would find is overwritten, as the app was told.
                     Some(last) if last.at == usize::MAX && before == Some(content) => {}
+                    // A COMMIT over several files ends the transaction of each.
+                    Some(last) if last.content != content && goes_on && !has_failed && last.at != usize::MAX => {
+                        *last = CommitPoint { at, content }
+                    }
                     Some(last) if last.content != content => {
+                        ended_by = statement;
                         all.push(CommitPoint { at: if has_failed { usize::MAX } else { at }, content });
                     }
                     // Tried again.
@@ -334,7 +345,11 @@ impl CommitPoints {
 
 /// Returns the last event of the statement to which the event at `at` belongs, after which the statement returns.
 fn end_of_statement(log: &[Entry], at: usize) -> usize {
-    let number = |entry: &Entry| entry.statement.as_ref().map(|(number, _)| *number);
-    let statement = number(&log[at]);
-    at + log[at + 1..].iter().take_while(|entry| statement.is_some() && number(entry) == statement).count()
+    let statement = number_of(&log[at]);
+    at + log[at + 1..].iter().take_while(|entry| statement.is_some() && number_of(entry) == statement).count()
+}
+
+/// Returns the number of the statement of an event.
+fn number_of(entry: &Entry) -> Option<usize> {
+    entry.statement.as_ref().map(|(number, _)| *number)
 }

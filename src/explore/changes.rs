@@ -171,5 +171,5 @@ fn listed(tables: &[String]) -> String {
 }
 
 /// Help for a transaction over several files that is half applied, see <https://www.sqlite.org/lang_attach.html>.
-pub(crate) const FILE_BY_FILE: &str = "if one of several files is in WAL mode, SQLite commits each separately: PRAGMA \
-                                       journal_mode = DELETE for all of them, or keep related tables in one file";
+pub(crate) const FILE_BY_FILE: &str = "if one of several files is in WAL, MEMORY or OFF mode, SQLite commits each separately: \
+                                       PRAGMA journal_mode = DELETE for all of them, or keep related tables in one file";

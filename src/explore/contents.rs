@@ -158,7 +158,8 @@ impl KnownContents {
         self.known.iter_mut().for_each(|known| known.summary = OnceCell::new());
         let are_one = self.are_same(first, again);
         match are_one {
-            true => self.known.truncate(again),
+            true if again + 1 == self.known.len() => self.known.truncate(again),
+            true => {}
             false => {
                 self.masks = masks;
                 self.known.iter_mut().for_each(|known| known.summary = OnceCell::new());
@@ -212,6 +213,11 @@ impl KnownContents {
         if self.others.len() < MAX_OTHERS {
             self.others.push((folded, number));
         }
+    }
+
+    /// Returns the name of each database of a known content and a digest of it, unless SQLite cannot read one.
+    pub(crate) fn digests(&self, number: usize) -> Option<&[(String, u64)]> {
+        self.summary(number).map(|summary| summary.digests.as_slice())
     }
 
     /// Returns the files of a known content.

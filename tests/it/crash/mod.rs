@@ -8,6 +8,7 @@ mod messages;
 mod modes;
 mod own_connections;
 mod resume;
+mod several_files;
 mod shop;
 
 use sqlitmus::{Profile, Template, TestDb};
