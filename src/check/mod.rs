@@ -27,7 +27,8 @@ pub use production::{Point, Production, Status, production, try_production};
 pub use same_schema::{assert_same_schema, try_assert_same_schema};
 pub use settings::{compile_option, profile, sqlite_at_least};
 pub(crate) use state::{
-    Cell, Mask, Snapshot, Table, content_digest, is_invisible, masked_digest, sequence_table, shown,
+    BesidesRows, Cell, HEADER_NUMBERS, Mask, Snapshot, Table, content_digest, header_numbers, is_invisible,
+    masked_digest, sequence_table, shown,
 };
 pub use state::{
     ChangedRow, Changes, Digest, QueryRows, Redact, TableChanges, TableDigest, UpdatedRow, assert_same_data,

@@ -5,7 +5,7 @@ use std::fmt;
 use rusqlite::Connection;
 
 use super::contents::{KnownContents, OpenedFiles};
-use crate::check::{self, Changes};
+use crate::check::{self, Changes, Snapshot, TableChanges};
 use crate::db::MAIN;
 use crate::schema::{Schema, SchemaDiff};
 
@@ -18,19 +18,24 @@ pub(crate) struct ContentChanges {
 enum DatabaseChange {
     Created,
     Gone,
-    Changed {
-        schema: Option<SchemaDiff>,
-        /// `Err` with what SQLite says of rows that it cannot read.
-        rows: Result<Changes, String>,
-        user_version: Option<(i64, i64)>,
-    },
+    Changed(DatabaseChanges),
+}
+
+/// The changes of a database that is there before and after.
+pub(crate) struct DatabaseChanges {
+    /// `None` if SQLite cannot read one of the schemas.
+    schema: Option<SchemaDiff>,
+    /// `Err` with what SQLite says of rows that it cannot read.
+    rows: Result<Changes, String>,
+    /// The numbers of the header that differ, each with its PRAGMA.
+    numbers: Vec<(&'static str, i64, i64)>,
 }
 
 impl ContentChanges {
     pub(crate) fn between(from: &OpenedFiles, to: &OpenedFiles) -> ContentChanges {
         let changed = to.connections.iter().map(|(name, after)| match from.named(name) {
             None => (name.clone(), DatabaseChange::Created),
-            Some(before) => (name.clone(), DatabaseChange::between(before, after)),
+            Some(before) => (name.clone(), DatabaseChange::Changed(DatabaseChanges::between(before, after))),
         });
         let gone = from.connections.iter().filter(|(name, _)| to.named(name).is_none());
         let gone = gone.map(|(name, _)| (name.clone(), DatabaseChange::Gone));
@@ -44,48 +49,62 @@ impl ContentChanges {
         for (name, change) in &self.databases {
             match change {
                 DatabaseChange::Created | DatabaseChange::Gone => tables.push(name.clone()),
-                DatabaseChange::Changed { rows: Ok(rows), .. } => tables.extend(rows.iter().map(|table| {
-                    if name == MAIN { table.name().to_owned() } else { format!("{} of {name}", table.name()) }
-                })),
-                DatabaseChange::Changed { .. } => {}
+                DatabaseChange::Changed(DatabaseChanges { rows: Ok(rows), .. }) => {
+                    tables.extend(rows.iter().map(|table| match name == MAIN {
+                        true => table.name().to_owned(),
+                        false => format!("{} of {name}", table.name()),
+                    }));
+                }
+                DatabaseChange::Changed(_) => {}
             }
         }
         tables
     }
 }
 
-impl DatabaseChange {
-    fn between(before: &Connection, after: &Connection) -> DatabaseChange {
+impl DatabaseChanges {
+    pub(crate) fn between(before: &Connection, after: &Connection) -> DatabaseChanges {
         let schema = match (Schema::read(before), Schema::read(after)) {
             (Ok(before), Ok(after)) => Some(before.diff(&after)),
             _ => None,
         };
-        let version = |of: &Connection| of.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).ok();
-        DatabaseChange::Changed {
+        let numbers = |of: &Connection| check::header_numbers(&Snapshot::begin(of)?);
+        let numbers = match (numbers(before), numbers(after)) {
+            (Ok(before), Ok(after)) => before.into_iter().zip(after).collect(),
+            _ => Vec::new(),
+        };
+        let differs = |((name, before), (_, after))| (before != after).then_some((name, before, after));
+        DatabaseChanges {
             schema,
             rows: check::changes_between(before, after).map_err(|error| error.headline().to_owned()),
-            user_version: version(before).zip(version(after)).filter(|(before, after)| before != after),
+            numbers: numbers.into_iter().filter_map(differs).collect(),
         }
     }
 
-    fn lines(&self) -> Vec<String> {
-        let (schema, rows, user_version) = match self {
-            DatabaseChange::Created => return vec![String::from("created")],
-            DatabaseChange::Gone => return vec![String::from("gone")],
-            DatabaseChange::Changed { schema, rows, user_version } => (schema, rows, user_version),
-        };
+    /// Returns the number of rows, objects and numbers that differ.
+    pub(crate) fn len(&self) -> usize {
+        let of_table = |table: &TableChanges| table.inserted().len() + table.updated().len() + table.deleted().len();
+        let rows = self.rows.as_ref().map_or(1, |rows| rows.iter().map(of_table).sum());
+        rows + self.schema.as_ref().map_or(0, SchemaDiff::len) + self.numbers.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        let rows = self.rows.as_ref().is_ok_and(Changes::is_empty);
+        rows && self.schema.as_ref().is_none_or(SchemaDiff::is_empty) && self.numbers.is_empty()
+    }
+
+    /// Returns the changes of the schema in words, those of the rows, and those of the numbers as PRAGMAs.
+    pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        if let Some(schema) = schema {
+        if let Some(schema) = &self.schema {
             lines.extend(schema.to_string().lines().map(str::to_owned));
         }
-        match rows {
+        match &self.rows {
             Ok(rows) if rows.is_empty() => {}
             Ok(rows) => lines.extend(rows.to_string().lines().map(str::to_owned)),
             Err(says) => lines.push(says.clone()),
         }
-        if let Some((before, after)) = user_version {
-            lines.push(format!("PRAGMA user_version: {before} -> {after}"));
-        }
+        lines.extend(self.numbers.iter().map(|(name, before, after)| format!("PRAGMA {name}: {before} -> {after}")));
         lines
     }
 }
@@ -98,7 +117,11 @@ impl fmt::Display for ContentChanges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = Vec::new();
         for (name, change) in &self.databases {
-            let mut lines = change.lines();
+            let mut lines = match change {
+                DatabaseChange::Created => vec![String::from("created")],
+                DatabaseChange::Gone => vec![String::from("gone")],
+                DatabaseChange::Changed(changes) => changes.lines(),
+            };
             if lines.len() > SHOWN {
                 let more = lines.len() - SHOWN;
                 lines.truncate(SHOWN);

@@ -16,7 +16,7 @@ pub(crate) use self::action::{
 };
 pub(crate) use self::app_thread::AppThread;
 pub(crate) use self::cancellation::Cancellation;
-pub(crate) use self::changes::{ActionPart, ContentChanges, FILE_BY_FILE};
+pub(crate) use self::changes::{ActionPart, ContentChanges, DatabaseChanges, FILE_BY_FILE};
 pub(crate) use self::contents::{ContentMatch, Files, KnownContents, fold, fold_disk, same_files};
 pub(crate) use self::open_transactions::{COMMIT_IT, OpenTransactions};
 pub(crate) use self::own_connections::action_on_copies;

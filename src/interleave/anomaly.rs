@@ -45,11 +45,13 @@ pub(super) fn anomaly(serial_runs: &mut SerialRuns<'_>, run: &Run, same_state: O
     let steps = effect::steps(&run.schedule, &mut footprints, Caution::Names);
     let Some(order) = same_state else {
         for task in 0..serial_runs.tasks {
-            if serial_runs.serial(&[task])?.digest == run.digest {
+            if serial_runs.serial(&[task])?.state == run.state {
                 return Ok(Anomaly::LostUpdate { kept: task });
             }
         }
-        let lost = alone.lost_row(|_, _| true).map(LostRow::named);
+        // Where an order gives these rows, what is lost is in no row.
+        let is_in_rows = !alone.serial.contains(&alone.run);
+        let lost = is_in_rows.then(|| alone.lost_row(|_, _| true)).flatten().map(LostRow::named);
         return Ok(lost.or_else(|| stale(&steps, &alone)).unwrap_or(Anomaly::Other));
     };
     let differs =
@@ -82,7 +84,7 @@ pub(super) fn anomaly(serial_runs: &mut SerialRuns<'_>, run: &Run, same_state: O
     // A task that changes nothing here. Of those that share work, all return something else.
     if let [reader] = others[..] {
         let rest: Vec<usize> = order.iter().copied().filter(|task| *task != reader).collect();
-        if serial_runs.serial(&rest)?.digest == run.digest {
+        if serial_runs.serial(&rest)?.state == run.state {
             return Ok(Anomaly::ReadSkew { reader });
         }
     }

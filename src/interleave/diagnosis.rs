@@ -6,8 +6,8 @@ use super::problem::{FoundProblem, Problem};
 use super::remedy::TriedRemedy;
 use super::run::{Run, TaskOutcome};
 use super::serial_runs::{SerialRuns, permutations};
-use crate::check::{Changes, TableChanges, changes_between};
 use crate::error::Result;
+use crate::explore::DatabaseChanges;
 
 /// Everything that a failure shows.
 pub(super) struct Diagnosis<'a> {
@@ -24,7 +24,7 @@ pub(super) struct Diagnosis<'a> {
 pub(super) struct NearestOrder {
     pub(super) order: Vec<usize>,
     /// The changes from its state to that of the run.
-    pub(super) changes: Changes,
+    pub(super) changes: DatabaseChanges,
     /// The results of the order, if any task has another one in it.
     pub(super) other_outcomes: Option<Vec<Option<TaskOutcome>>>,
 }
@@ -63,7 +63,7 @@ fn noticed(serial_runs: &mut SerialRuns<'_>, run: &Run) -> Result<Option<(usize,
         let rest: Vec<usize> = (0..serial_runs.tasks).filter(|other| *other != task).collect();
         for order in permutations(&rest) {
             let serial = serial_runs.serial(&order)?;
-            if serial.digest == run.digest && rest.iter().all(|other| serial.outcomes[*other] == run.outcomes[*other]) {
+            if serial.state == run.state && rest.iter().all(|other| serial.outcomes[*other] == run.outcomes[*other]) {
                 return Ok(Some((task, value.clone())));
             }
         }
@@ -75,17 +75,13 @@ fn nearest_order(serial_runs: &mut SerialRuns<'_>, run: &Run) -> Result<Option<N
     let mut best: Option<((usize, usize), NearestOrder)> = None;
     for order in SerialRuns::candidates(run) {
         let serial = serial_runs.serial(&order)?;
-        let changes = changes_between(&serial.database.look()?, &run.database.look()?)?;
+        let changes = DatabaseChanges::between(&serial.database.look()?, &run.database.look()?);
         let other_outcomes = order.iter().filter(|task| serial.outcomes[**task] != run.outcomes[**task]).count();
-        let distance = (changes.iter().map(changed_rows).sum(), other_outcomes);
+        let distance = (changes.len(), other_outcomes);
         if best.as_ref().is_none_or(|(nearest, _)| distance < *nearest) {
             let other_outcomes = (other_outcomes > 0).then(|| serial.outcomes.clone());
             best = Some((distance, NearestOrder { order, changes, other_outcomes }));
         }
     }
     Ok(best.map(|(_, nearest)| nearest))
-}
-
-fn changed_rows(table: &TableChanges) -> usize {
-    table.inserted().len() + table.updated().len() + table.deleted().len()
 }

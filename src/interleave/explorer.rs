@@ -34,18 +34,18 @@ use std::ops::ControlFlow;
 
 use super::choices::{Chooser, bits, orders};
 use super::effect::{Caution, Step};
+use super::final_state::Hidden;
 use super::footprint::Footprints;
 use super::problem::{Classification, FoundProblem, Invariant, MayFail, classify, problem_by_itself};
 use super::reduction::{Classes, Reduction};
 use super::report::{self, Report, Selection};
-use super::run::{Hidden, Run, Task, TaskOutcome};
+use super::run::{Run, Task, TaskOutcome};
 use super::serial_runs::SerialRuns;
 use super::{effect, failure};
-use crate::check::changes_between;
 use crate::draw::{self, Draw};
 use crate::env::Shard;
 use crate::error::{Error, ErrorKind, Result};
-use crate::explore::help_for;
+use crate::explore::{DatabaseChanges, help_for};
 use crate::order::SortedMap;
 use crate::progress::Progress;
 use crate::report::visible;
@@ -368,7 +368,8 @@ impl<'a, 'r> Explorer<'a, 'r> {
 /// Returns what is not compared, in words.
 fn hidden(tasks: &[Task], hidden: &Hidden) -> Vec<String> {
     let columns = hidden.mask.names().into_iter().map(|name| format!("new values of {name}"));
-    columns.chain(bits(hidden.values).map(|task| format!("what {} returns", tasks[task].name))).collect()
+    let schema = hidden.schema.then(|| String::from("the schema"));
+    columns.chain(schema).chain(bits(hidden.values).map(|task| format!("what {} returns", tasks[task].name))).collect()
 }
 
 /// Returns an error unless these orders give the same again.
@@ -391,7 +392,7 @@ pub(super) fn require_same_again(
         }
         let first = serial_runs.serial(order)?;
         if !again.agrees(first) {
-            let changes = changes_between(&first.database.look()?, &again.database.look()?)?;
+            let changes = DatabaseChanges::between(&first.database.look()?, &again.database.look()?);
             let error = failure::not_deterministic(tasks, &changes, first, &again);
             // A time in seconds differs only later.
             let is_later = serial_runs.hide_what_differs(order)? && {

@@ -8,9 +8,8 @@ use super::problem::Problem;
 use super::remedy::{Remedy, TriedRemedy};
 use super::report::{Report, headline, in_order, names, short};
 use super::run::{Run, StatementLine, Task, TaskOutcome};
-use crate::check::Changes;
 use crate::error::{Error, ErrorKind};
-use crate::explore::{replay_note, runtime_help};
+use crate::explore::{DatabaseChanges, replay_note, runtime_help};
 use crate::report::count;
 use crate::sql::plain_name;
 
@@ -45,10 +44,8 @@ pub(super) fn render(tasks: &[Task], diagnosis: &Diagnosis<'_>, report: &Report)
     if let Some(nearest) = &diagnosis.nearest {
         let order = in_order(tasks, &nearest.order);
         if !nearest.changes.is_empty() {
-            error = error.evidence(
-                format!("state (- {order}, + this schedule, ~ both)"),
-                nearest.changes.to_string().trim_end(),
-            );
+            error = error
+                .evidence(format!("state (- {order}, + this schedule, ~ both)"), nearest.changes.lines().join("\n"));
         }
         if let Some(outcomes) = &nearest.other_outcomes {
             error = error.evidence(format!("results of {order}"), results(tasks, outcomes));
@@ -288,13 +285,13 @@ fn helps(problem: &Problem, tried: Option<String>) -> Vec<String> {
 }
 
 /// Two runs of the same order that gave different results, and the changes from one to the other.
-pub(super) fn not_deterministic(tasks: &[Task], changes: &Changes, first: &Run, again: &Run) -> Error {
+pub(super) fn not_deterministic(tasks: &[Task], changes: &DatabaseChanges, first: &Run, again: &Run) -> Error {
     let mut error = Error::new(
         ErrorKind::Schedule,
         format!("{} give different results when they run again, one after another", names(tasks)),
     );
     if !changes.is_empty() {
-        error = error.evidence("state (- first, + again, ~ both)", changes.to_string().trim_end());
+        error = error.evidence("state (- first, + again, ~ both)", changes.lines().join("\n"));
     }
     if first.outcomes != again.outcomes {
         error = error.evidence("results, first", results(tasks, &first.outcomes));

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use rusqlite::Connection;
 
-use crate::check::shown;
+use crate::check::{HEADER_NUMBERS, shown};
 use crate::db::Address;
 use crate::error::Result;
 use crate::order::SortedSet;
@@ -176,6 +176,9 @@ impl Footprints {
         }
         if !EXPLAINED.contains(&word.as_str()) {
             let only_asks = word == "PRAGMA" && !sql.contains(['=', '(']);
+            if only_asks && HEADER_NUMBERS.iter().any(|name| last_word(sql).eq_ignore_ascii_case(name)) {
+                return Footprint { reads: Rows::All, ..Footprint::default() };
+            }
             return all(!only_asks);
         }
         self.explained(sql).ok().and_then(|ops| self.understood(&ops)).unwrap_or_else(|| all(false))
@@ -241,6 +244,13 @@ impl Footprints {
         }
         Some(footprint)
     }
+}
+
+/// Returns the last word of a statement: the name in `PRAGMA main.user_version`.
+fn last_word(sql: &str) -> &str {
+    let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let end = sql.trim_end_matches(|c| !is_of_word(c));
+    end.rsplit(|c| !is_of_word(c)).next().unwrap_or_default()
 }
 
 /// Returns the rowids that a cursor is set to, if these are constants. None for the cursor of an index that is only kept up

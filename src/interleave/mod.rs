@@ -44,7 +44,9 @@
 //! # What fails
 //!
 //! The final state, and what each task returned, must equal those of the tasks run one after another, in some order. A task
-//! that only reads returns what it has read, so that reads are compared too. These are failures:
+//! that only reads returns what it has read, so that reads are compared too. The state is what `main` holds: rows, `user_version`,
+//! `application_id`, and the tables, indexes, views and triggers, however they are spelled. Other files, which a task attaches or
+//! opens, are not compared. These are failures:
 //!
 //! - a result that no serial order has: a lost update, write skew, a stale read, read skew;
 //! - a task that returns an error and leaves changes behind;
@@ -80,8 +82,8 @@
 //!
 //! Tasks have to do the same each time they run. Ids and times that SQLite makes are fine, and so are `random()` and
 //! `randomblob()`, which return the same values to a task in each schedule. Ids and times that the app makes differ in each run:
-//! new values in such columns are not compared, nor is what a task returns if it differs. The report names them. Pass them as
-//! arguments to have them compared.
+//! new values in such columns are not compared, nor are `user_version`, the schema and what a task returns if they differ. The
+//! report names them. Pass them as arguments to have them compared.
 //!
 //! Rowids that SQLite chooses depend on the order of the INSERTs and on nothing else. States that differ only in them are the same,
 //! together with the columns that refer to them and the results that name them. Without a foreign key, a column refers to them
@@ -93,11 +95,12 @@ mod anomaly;
 mod choices;
 mod connections;
 mod diagnosis;
-mod digests;
+
 mod effect;
 mod exploration;
 mod explorer;
 mod failure;
+mod final_state;
 mod footprint;
 mod locks;
 mod new_ids;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::choices::{bit, switches};
+use super::final_state::{FinalState, Hidden};
 use super::locks::{HeldLocks, LockRefusal};
 use super::remedy::Remedy;
-use crate::check::{Digest, Mask, shown};
+use crate::check::shown;
 use crate::db::Address;
 use crate::error::Result;
 use crate::explore::{OpenTransactions, Outcome};
@@ -41,20 +42,11 @@ pub(super) type TaskOutcome = Outcome<String>;
 /// The outcome of a task that took part, and its connection.
 pub(super) type EndedTask = Option<(TaskOutcome, Connection)>;
 
-/// Columns and values that differ when the tasks run again, one after another, such as times that the app makes. They are not
-/// compared.
-#[derive(Debug, Default)]
-pub(super) struct Hidden {
-    pub(super) mask: Mask,
-    /// The tasks that return another value each time, a bit each.
-    pub(super) values: u8,
-}
-
 pub(super) struct Run {
     /// The outcome of each task that took part.
     pub(super) outcomes: Vec<Option<TaskOutcome>>,
-    /// The digest of the database afterwards, unless the run was aborted.
-    pub(super) digest: Option<Digest>,
+    /// The state of the database afterwards, unless the run was aborted.
+    pub(super) state: Option<FinalState>,
     pub(super) database: Address,
     /// The tasks that ended within a transaction, a bit each.
     pub(super) left_open: u8,
@@ -195,7 +187,7 @@ impl Run {
         database: Address,
         ended: Vec<EndedTask>,
         schedule: ScheduleRecord,
-        digest: Option<Digest>,
+        state: Option<FinalState>,
         hidden: &Hidden,
     ) -> Run {
         let mut left_open = 0;
@@ -214,7 +206,7 @@ impl Run {
             outcome => Some(outcome),
         };
         let outcomes = ended.into_iter().enumerate().map(shown).collect();
-        Run { outcomes, digest, database, left_open, schedule }
+        Run { outcomes, state, database, left_open, schedule }
     }
 
     /// Returns a measure of how hard the schedule is to read: its switches, then its steps.
@@ -225,7 +217,7 @@ impl Run {
     /// Returns true if both runs had the same result.
     pub(super) fn agrees(&self, other: &Run) -> bool {
         self.outcomes == other.outcomes
-            && self.digest == other.digest
+            && self.state == other.state
             && self.schedule.steps.len() == other.schedule.steps.len()
     }
 }

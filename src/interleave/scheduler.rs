@@ -12,8 +12,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::choices::{Chooser, bit, bits};
+use super::final_state::Hidden;
 use super::remedy::Remedy;
-use super::run::{EndedTask, Hidden, ScheduleRecord, Stuck, TaskOutcome, begins_deferred};
+use super::run::{EndedTask, ScheduleRecord, Stuck, TaskOutcome, begins_deferred};
 use super::scheduler_state::SchedulerState;
 use super::stall::StallDetector;
 use super::task_state::{Phase, TaskState};

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::choices::{Chooser, bit, bits};
+use super::final_state::{FinalState, Hidden};
 use super::new_ids::NewIds;
 use super::remedy::Remedy;
-use super::run::{Hidden, Run, TaskOutcome};
+use super::run::{Run, TaskOutcome};
 use super::scheduler::RunOptions;
 use super::threads::TaskThreads;
 use super::transactions;
@@ -28,12 +29,12 @@ pub(super) struct SerialRuns<'a> {
     pub(super) checkpoints: bool,
     /// True if the tasks promise no more than their transactions do.
     pub(super) each_transaction: bool,
-    /// The columns and values that differ when the tasks run again.
+    /// What differs when the tasks run again.
     pub(super) hidden: Arc<Hidden>,
     new_ids: Option<NewIds>,
     serial: SortedMap<Vec<usize>, Run>,
-    /// The orders of runs that differ from them in the ids of new rows, by digest and results.
-    renamed: SortedMap<(u64, String), Option<Vec<usize>>>,
+    /// The orders of runs that differ from them in the ids of new rows, by state and results.
+    renamed: SortedMap<(FinalState, String), Option<Vec<usize>>>,
     by_transaction: SortedMap<(Vec<u8>, Vec<Option<u64>>), Run>,
 }
 
@@ -97,8 +98,7 @@ impl<'a> SerialRuns<'a> {
         self.run_some(&participants, Chooser::Serial(order.to_vec()))
     }
 
-    /// Hides what differs when these tasks run again: columns of the database and values of tasks. Returns false if that is
-    /// nothing new.
+    /// Hides what differs when these tasks run again. Returns false if that is nothing new.
     pub(super) fn hide_what_differs(&mut self, order: &[usize]) -> Result<bool> {
         let again = self.fresh_serial(order)?;
         self.serial(order)?;
@@ -112,12 +112,14 @@ impl<'a> SerialRuns<'a> {
             _ => false,
         };
         let values = order.iter().copied().filter(differs).fold(self.hidden.values, |mask, task| mask | bit(task));
-        let is_new = values != self.hidden.values || !mask.is_empty();
+        let schema_of = |run: &Run| run.state.as_ref().map(|state| state.schema.clone());
+        let schema = self.hidden.schema || schema_of(first) != schema_of(&again);
+        let is_new = values != self.hidden.values || schema != self.hidden.schema || !mask.is_empty();
         if !is_new {
             return Ok(false);
         }
         let mask = self.hidden.mask.clone().and(mask);
-        self.hidden = Arc::new(Hidden { mask, values });
+        self.hidden = Arc::new(Hidden { mask, schema, values });
         self.serial.clear();
         self.by_transaction.clear();
         self.renamed.clear();
@@ -146,12 +148,12 @@ impl<'a> SerialRuns<'a> {
     pub(super) fn order_of(&mut self, run: &Run) -> Result<Option<Vec<usize>>> {
         for order in SerialRuns::candidates(run) {
             let serial = self.serial(&order)?;
-            if serial.digest == run.digest && order.iter().all(|task| serial.outcomes[*task] == run.outcomes[*task]) {
+            if serial.state == run.state && order.iter().all(|task| serial.outcomes[*task] == run.outcomes[*task]) {
                 return Ok(Some(order));
             }
         }
-        let Some(digest) = &run.digest else { return Ok(None) };
-        let key = (digest.value(), format!("{:?}", run.outcomes));
+        let Some(state) = &run.state else { return Ok(None) };
+        let key = (state.clone(), format!("{:?}", run.outcomes));
         if !self.renamed.contains_key(&key) {
             let order = self.order_of_renamed(run)?;
             self.renamed.insert(key.clone(), order);
@@ -162,7 +164,10 @@ impl<'a> SerialRuns<'a> {
     /// Returns the order with the same result as `run`, but for the ids of new rows.
     fn order_of_renamed(&mut self, run: &Run) -> Result<Option<Vec<usize>>> {
         for order in SerialRuns::candidates(run) {
-            self.serial(&order)?;
+            let serial = self.serial(&order)?.state.as_ref();
+            if !serial.zip(run.state.as_ref()).is_some_and(|(one, other)| one.is_same_besides_rows(other)) {
+                continue;
+            }
             let mut new_ids = self.new_ids.take().map_or_else(|| NewIds::new(self.base), Ok)?;
             let all: Vec<usize> = (0..self.tasks).collect();
             let options = || self.options(Chooser::Serial(all.clone()));
@@ -193,7 +198,7 @@ impl<'a> SerialRuns<'a> {
         }
         let serial = &self.by_transaction[&key];
         let is_same = |task: usize| serial.outcomes[task] == run.outcomes[task] || has_failed(task);
-        Ok(serial.digest == run.digest && (0..self.tasks).all(is_same))
+        Ok(serial.state == run.state && (0..self.tasks).all(is_same))
     }
 
     /// Returns true if a task fails like this in any order of all tasks.

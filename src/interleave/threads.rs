@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior, ffi};
 
 use super::choices::{bit, bits};
-use super::digests::KnownDigests;
+use super::final_state::KnownStates;
 use super::locks;
 use super::remedy::Remedy;
 use super::run::{Run, Setup, Shared, StatementLine, Stuck, Task, TaskAction, TaskOutcome};
@@ -31,7 +31,7 @@ pub(super) struct TaskThreads {
     threads: Vec<Sender<Job>>,
     setup: Option<Setup>,
     own_connections: bool,
-    digests: RefCell<KnownDigests>,
+    states: RefCell<KnownStates>,
 }
 
 struct Job {
@@ -47,8 +47,8 @@ impl TaskThreads {
     pub(super) fn new(tasks: &[Task], setup: Option<Setup>) -> Result<TaskThreads> {
         let threads = tasks.iter().enumerate().map(|(number, task)| TaskThreads::thread(number, task));
         let own_connections = tasks.iter().any(|task| task.owns_connections);
-        let digests = RefCell::default();
-        Ok(TaskThreads { threads: threads.collect::<Result<_>>()?, setup, own_connections, digests })
+        let states = RefCell::default();
+        Ok(TaskThreads { threads: threads.collect::<Result<_>>()?, setup, own_connections, states })
     }
 
     /// Returns true if a task opens its connections itself.
@@ -120,8 +120,8 @@ impl TaskThreads {
         }
         let is_stuck = schedule.stuck.is_some();
         // While the connections are open: closing the last of them would write a checkpoint first.
-        let digest = (!is_stuck).then(|| self.digests.borrow_mut().of(&database, &hidden)).transpose()?;
-        Ok(Run::of(database, ended, schedule, digest, &hidden))
+        let state = (!is_stuck).then(|| self.states.borrow_mut().of(&database, &hidden)).transpose()?;
+        Ok(Run::of(database, ended, schedule, state, &hidden))
     }
 }
 

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 use xxhash_rust::xxh64::xxh64;
 
 use super::cell::{Cell, put, put_bytes};
+use super::header::header_numbers;
 use super::mask::Mask;
 use super::tables::{Snapshot, Table, TableSet, sequence, tables};
 use crate::error::{Result, or_panic};
@@ -76,20 +78,49 @@ pub(crate) fn masked_digest(connection: &Connection, mask: &Mask) -> Result<Dige
 /// numbers of the header. The statistics of ANALYZE are left out.
 pub(crate) fn content_digest(connection: &Connection, mask: &Mask) -> Result<u64> {
     let snapshot = Snapshot::begin(connection)?;
-    let is_statistics = |name: &str| name.starts_with("sqlite_stat");
-    let mut bytes = Vec::new();
-    for entry in schema_entries(&snapshot)?.values().filter(|entry| !is_statistics(&entry.name)) {
-        for part in [&entry.kind, &entry.name, entry.sql.as_ref().unwrap_or(&entry.table)] {
-            put_bytes(&mut bytes, part.as_bytes());
-        }
-    }
+    let BesidesRows { declarations, numbers } = BesidesRows::of(&snapshot, mask)?;
+    let mut bytes = declarations.to_le_bytes().to_vec();
     for table in tables(&snapshot, TableSet::Stored)?.iter().filter(|table| !is_statistics(&table.name)) {
         bytes.extend_from_slice(&digest_of(&snapshot, table, mask)?.value.to_le_bytes());
     }
-    for (_, number) in header_numbers(&snapshot)? {
-        bytes.extend_from_slice(&number.to_le_bytes());
+    for number in numbers {
+        put(&mut bytes, number.map_or(ValueRef::Null, ValueRef::Integer));
     }
     Ok(xxh64(&bytes, 0))
+}
+
+/// What a database file holds besides rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BesidesRows {
+    /// A digest of the schema as it is declared, without the tables of statistics.
+    pub(crate) declarations: u64,
+    /// The numbers of the header that belong to the app. `None` for a number that is masked.
+    pub(crate) numbers: [Option<i64>; 2],
+}
+
+impl BesidesRows {
+    /// Reads what `connection` sees in `main`.
+    pub(crate) fn read(connection: &Connection, mask: &Mask) -> Result<BesidesRows> {
+        BesidesRows::of(&Snapshot::begin(connection)?, mask)
+    }
+
+    fn of(snapshot: &Snapshot<'_>, mask: &Mask) -> Result<BesidesRows> {
+        let mut bytes = Vec::new();
+        for entry in schema_entries(snapshot)?.values().filter(|entry| !is_statistics(&entry.name)) {
+            for part in [&entry.kind, &entry.name, entry.sql.as_ref().unwrap_or(&entry.table)] {
+                put_bytes(&mut bytes, part.as_bytes());
+            }
+        }
+        let numbers = header_numbers(snapshot)?;
+        let compared =
+            |(name, number)| Some(number).filter(|number| mask.of_number(name).is_none_or(|it| it == *number));
+        Ok(BesidesRows { declarations: xxh64(&bytes, 0), numbers: numbers.map(compared) })
+    }
+}
+
+/// Returns true for a table in which ANALYZE keeps its statistics.
+fn is_statistics(table: &str) -> bool {
+    table.starts_with("sqlite_stat")
 }
 
 impl Digest {
@@ -173,14 +204,4 @@ const MASKED: u8 = 5;
 pub(crate) fn schema_entries(snapshot: &Snapshot<'_>) -> Result<SortedMap<(String, String), SchemaEntry>> {
     let entries = entries(snapshot.connection).map_err(|error| snapshot.refused("read the schema", error))?;
     Ok(entries.into_iter().map(|entry| ((entry.kind.clone(), entry.name.clone()), entry)).collect())
-}
-
-/// Returns the numbers of the header that belong to the app, each with its PRAGMA.
-pub(crate) fn header_numbers(snapshot: &Snapshot<'_>) -> Result<[(&'static str, i64); 2]> {
-    let read = |name: &str| -> Result<i64> {
-        let number = snapshot.connection.query_row(&format!("PRAGMA main.{name}"), [], |row| row.get(0));
-        number.map_err(|error| snapshot.refused("read the header", error))
-    };
-    let [user_version, application_id] = ["user_version", "application_id"];
-    Ok([(user_version, read(user_version)?), (application_id, read(application_id)?)])
 }

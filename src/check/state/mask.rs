@@ -1,4 +1,4 @@
-//! Columns whose values differ each time that the same code runs: times and ids that an app makes.
+//! Columns and numbers whose values differ each time that the same code runs: times and ids that an app makes.
 
 use std::collections::HashSet;
 
@@ -7,16 +7,19 @@ use rusqlite::types::ValueRef;
 
 use super::cell::{Cell, shown_name};
 use super::changes::{TableChanges, changes_of};
+use super::header::header_numbers;
 use super::tables::{Snapshot, Table, TableSet, tables};
 use crate::error::Result;
 use crate::order::{Order as _, SortedMap};
 use crate::schema::is_ledger;
 
-/// The columns that are masked, in which not every value is compared.
+/// The columns and numbers that are masked, in which not every value is compared.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mask {
     /// By table and column.
     columns: SortedMap<String, SortedMap<String, MaskedColumn>>,
+    /// The numbers of the header that are masked, each as it was before, which is compared.
+    numbers: SortedMap<&'static str, i64>,
 }
 
 /// The digests of values of a column. Those that are not compared count as the same value.
@@ -36,6 +39,12 @@ impl Mask {
         let (before, first, again) = (Snapshot::begin(before)?, Snapshot::begin(first)?, Snapshot::begin(again)?);
         mask.add(TableSet::Data, &before, &first, &again)?;
         mask.add(TableSet::Stored, &before, &first, &again)?;
+        let numbers = header_numbers(&first)?.into_iter().zip(header_numbers(&again)?);
+        for ((name, before), (first, again)) in header_numbers(&before)?.into_iter().zip(numbers) {
+            if first != again {
+                mask.numbers.insert(name, before);
+            }
+        }
         Ok(mask)
     }
 
@@ -66,7 +75,7 @@ impl Mask {
         Ok(())
     }
 
-    /// Returns the columns that one of two masks has.
+    /// Returns what one of two masks has.
     pub(crate) fn and(mut self, other: Mask) -> Mask {
         for (table, columns) in other.columns {
             let known = self.columns.get_or_default(table);
@@ -81,24 +90,31 @@ impl Mask {
                 }
             }
         }
+        self.numbers.extend(other.numbers);
         self
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.columns.is_empty()
+        self.columns.is_empty() && self.numbers.is_empty()
     }
 
-    /// Returns the masked columns: `sessions.token`.
+    /// Returns the masked columns and numbers: `sessions.token`, `PRAGMA user_version`.
     pub(crate) fn names(&self) -> Vec<String> {
         let names = |(table, columns): (&String, &SortedMap<String, _>)| -> Vec<String> {
             columns.keys().map(|column| format!("{}.{}", shown_name(table), shown_name(column))).collect()
         };
-        self.columns.iter().flat_map(names).collect()
+        let numbers = self.numbers.keys().map(|name| format!("PRAGMA {name}"));
+        self.columns.iter().flat_map(names).chain(numbers).collect()
     }
 
     /// Returns the values of a column that are compared, if it is masked.
     pub(super) fn of(&self, table: &str, column: &str) -> Option<&HashSet<u64>> {
         self.columns.get(table)?.get(column).map(|masked| &masked.compared)
+    }
+
+    /// Returns the number before, if it is masked.
+    pub(super) fn of_number(&self, pragma: &str) -> Option<i64> {
+        self.numbers.get(pragma).copied()
     }
 }
 

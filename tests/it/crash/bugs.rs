@@ -1,5 +1,7 @@
 //! Typical bugs of apps, each found by a power cut, and their fixes, which pass.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use sqlitmus::rusqlite::{Connection, Result};
 use sqlitmus::{Profile, crash, faults};
 
@@ -117,6 +119,27 @@ fn user_version_outside_of_the_transaction() {
     }
     found(Profile::DURABLE, SHOP, bug, "killing the process after operation  leaves the action half done: orders");
     passes(Profile::DURABLE, SHOP, fix);
+}
+
+#[test]
+fn application_id_outside_of_the_transaction() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        db.execute(ORDER, [])?;
+        db.pragma_update(None, "application_id", 7)
+    }
+    let error = crash::test(&db(Profile::DURABLE, SHOP), bug).try_run().unwrap_err();
+    assert!(error.to_string().contains("missing:\n    PRAGMA application_id: 0 -> 7\n"), "{error}");
+}
+
+/// A number that the app makes anew in each run is not compared.
+#[test]
+fn another_user_version_in_each_run() {
+    static NEXT: AtomicI64 = AtomicI64::new(1);
+    fn stamps(db: &mut Connection) -> Result<()> {
+        db.pragma_update(None, "user_version", NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+    let report = crash::test(&db(Profile::DURABLE, SHOP), stamps).run();
+    assert!(report.to_string().contains("PRAGMA user_version"), "{report}");
 }
 
 /// SQLite's defaults, but with the journal synced twice, so that nothing is lost.

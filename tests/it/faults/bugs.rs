@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use sqlitmus::rusqlite::{Connection, Error, ErrorCode, Result, TransactionBehavior, ffi};
 use sqlitmus::{Profile, faults};
@@ -195,6 +196,27 @@ fn user_version_outside_of_the_transaction() {
     }
     found(bug, "the action fails on an I/O error and is half applied: orders");
     passes(fix);
+}
+
+#[test]
+fn application_id_outside_of_the_transaction() {
+    fn bug(db: &mut Connection) -> Result<()> {
+        db.execute(ORDER, [])?;
+        db.pragma_update(None, "application_id", 7)
+    }
+    let error = faults::sweep(&db(PROFILES[0], SHOP), bug).try_run().unwrap_err();
+    assert!(error.to_string().contains("missing:\n    PRAGMA application_id: 0 -> 7\n"), "{error}");
+}
+
+/// A number that the app makes anew in each run is not compared.
+#[test]
+fn another_user_version_in_each_run() {
+    static NEXT: AtomicI64 = AtomicI64::new(1);
+    fn stamps(db: &mut Connection) -> Result<()> {
+        db.pragma_update(None, "user_version", NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+    let report = faults::sweep(&db(PROFILES[0], SHOP), stamps).run();
+    assert!(report.to_string().contains("PRAGMA user_version"), "{report}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod anomalies;
 mod bad_input;
+mod besides_rows;
 mod bugs;
 mod classes;
 mod facts;
