@@ -69,6 +69,8 @@ struct Inner {
     migration: Option<String>,
     /// True if the failure does not depend on what was drawn.
     with_any_seed: bool,
+    /// True if a migration was stopped because it does not end.
+    is_endless: bool,
     source: Option<BoxError>,
 }
 
@@ -91,6 +93,7 @@ impl Error {
                 path: None,
                 migration: None,
                 with_any_seed: false,
+                is_endless: false,
                 source: None,
             }),
         }
@@ -158,6 +161,34 @@ impl Error {
 
     pub(crate) fn is_with_any_seed(&self) -> bool {
         self.inner.with_any_seed
+    }
+
+    /// Says that a migration was stopped because it does not end, whatever error that has caused.
+    pub(crate) fn endless(mut self, headline: String) -> Self {
+        self.inner.is_endless = true;
+        self.inner.report.headline = headline;
+        self
+    }
+
+    /// Returns the same report once more, without the cause.
+    pub(crate) fn again(&self) -> Error {
+        let Inner { kind, report, sql, path, migration, with_any_seed, is_endless, source: _ } = &*self.inner;
+        Error {
+            inner: Box::new(Inner {
+                kind: *kind,
+                report: report.clone(),
+                sql: sql.clone(),
+                path: path.clone(),
+                migration: migration.clone(),
+                with_any_seed: *with_any_seed,
+                is_endless: *is_endless,
+                source: None,
+            }),
+        }
+    }
+
+    pub(crate) fn is_endless(&self) -> bool {
+        self.inner.is_endless
     }
 
     /// Adds SQLite's message and extended code, as evidence and as the source.

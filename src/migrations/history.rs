@@ -1,6 +1,7 @@
 //! A history of migrations.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
@@ -11,6 +12,7 @@ use super::load::{self, Loaded};
 use super::migration::{Format, Migration, index_of};
 use super::oddity::Oddity;
 use super::runner::Runner;
+use super::step_limit::StepLimit;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Name;
 
@@ -39,6 +41,8 @@ pub struct Migrations {
     oddities: Vec<Oddity>,
     /// The app's own runner, which applies them.
     code: Option<Code>,
+    /// Stops a migration that runs for very long.
+    limit: Option<Arc<StepLimit>>,
 }
 
 impl Migrations {
@@ -235,7 +239,15 @@ impl Migrations {
     }
 
     fn of((format, migrations, oddities): Loaded) -> Migrations {
-        Migrations { format, ledger: Ledger::None, runner: Runner::DEFAULT, migrations, oddities, code: None }
+        Migrations {
+            format,
+            ledger: Ledger::None,
+            runner: Runner::DEFAULT,
+            migrations,
+            oddities,
+            code: None,
+            limit: None,
+        }
     }
 
     /// Returns the history of the app's own runner. What its migrations run is not known before they are recorded.
@@ -282,7 +294,33 @@ impl Migrations {
         self
     }
 
+    /// Returns the same history, in which a migration that does not end on the rows of a small database is an error.
+    pub(crate) fn with_step_limit(mut self) -> Migrations {
+        self.limit = Some(Arc::default());
+        self
+    }
+
+    /// Like `up_from`, without a limit: the caller has set a progress handler.
+    pub(crate) fn up_from_without_limit(&self, conn: &mut Connection, from: i64, to: i64) -> Result<Applied> {
+        let steps: Vec<usize> = (self.count_up_to(from)?..self.count_up_to(to)?).collect();
+        self.run_without_limit(conn, false, &steps)
+    }
+
     fn run(&self, conn: &mut Connection, undo: bool, steps: &[usize]) -> Result<Applied> {
+        let Some((&last, limit)) = steps.last().zip(self.limit.as_ref()) else {
+            return self.run_without_limit(conn, undo, steps);
+        };
+        let what = |error: &Error| {
+            let named = error.migration_name();
+            let mut migrations = steps.iter().map(|&step| &self.migrations[step]);
+            let migration = migrations.find(|it| Some(it.name()) == named).unwrap_or(&self.migrations[last]);
+            let what = if undo { "undoing migration" } else { "migration" };
+            format!("{what} {} does not end: {}", migration.version, migration.name())
+        };
+        limit.within(conn, self.migrations[last].version, what, |conn| self.run_without_limit(conn, undo, steps))
+    }
+
+    fn run_without_limit(&self, conn: &mut Connection, undo: bool, steps: &[usize]) -> Result<Applied> {
         let Migrations { format, ledger, runner, ref migrations, .. } = *self;
         if let Some(code) = &self.code {
             let Some(&last) = steps.last() else { return Ok(Applied::default()) };

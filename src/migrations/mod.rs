@@ -37,6 +37,7 @@ mod recognize;
 mod runner;
 mod sections;
 mod source;
+mod step_limit;
 mod unreadable;
 
 pub use apply::Applied;
@@ -47,3 +48,4 @@ pub(crate) use migration::RecordedStep;
 pub use migration::{Format, Migration};
 pub use oddity::{Oddity, OddityKind};
 pub(crate) use runner::Runner;
+pub(crate) use step_limit::MOST_STEPS;

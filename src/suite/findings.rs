@@ -236,8 +236,17 @@ fn references_first(deleted: &DeletedParents) -> String {
 pub(crate) fn refusal_finding(refusal: &MigrationRefusal<'_>, allowed: &str) -> Finding {
     let MigrationRefusal { migration, version_before: before, object, .. } = refusal;
     let version = migration.version();
-    let what = format!("migration {version} fails on rows that version {before} accepts: {}", migration.name());
+    let is_endless = refusal.error.is_endless();
+    let fails = if is_endless { "does not end" } else { "fails" };
+    let what = format!("migration {version} {fails} on rows that version {before} accepts: {}", migration.name());
     let (cost, fix) = match &refusal.rebuild {
+        _ if is_endless => (
+            String::from("the app hangs at its start wherever there are such rows"),
+            format!(
+                "let it end on any rows: UNION in place of UNION ALL, or a limit of the depth in the WHERE of the recursive part\n\
+                 if the app has never written such rows, say so: .allow_refusal({version}, {allowed:?}, \"why\")"
+            ),
+        ),
         Some(rebuild) => (
             format!("DROP TABLE {} deletes its rows first, and {} refers to them", rebuild.dropped, rebuild.child),
             safe_rebuild(rebuild),

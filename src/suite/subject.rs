@@ -146,7 +146,7 @@ impl Subject {
             Some(folder) => Some(self.template.as_run(Migrations::load(crate::env::package_dir().join(folder))?)),
             None => self.template.migrations()?,
         };
-        let history = history.map(|history| history.run_by(self.options.runner));
+        let history = history.map(|history| history.run_by(self.options.runner).with_step_limit());
         history.map(|history| with_recorded_steps(history, self.template.workshop(), &self.options.plan)).transpose()
     }
 

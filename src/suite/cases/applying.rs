@@ -13,7 +13,7 @@ use crate::suite::versions::{Recorded, Summary, VersionState, VersionedDatabases
 pub(crate) fn applies_to_an_empty_database(subject: &Subject) -> Result<()> {
     let Some(databases) = subject.databases()? else { return subject.template.scratch().map(drop) };
     if let Err(error) = databases.empty_state(databases.len()) {
-        return Err(explained(databases, error));
+        return Err(if error.is_endless() { error } else { explained(databases, error) });
     }
     // Where a template and a folder are named, both have to work.
     if subject.options.history.is_some() {

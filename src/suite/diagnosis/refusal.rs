@@ -9,6 +9,9 @@ use crate::migrations::Migration;
 use crate::suite::statements::{Effect, Renames, renamed_before_drop};
 use crate::suite::versions::{UpgradeStep, VersionedDatabases, refused_object};
 
+/// The most attempts to find smaller data with a migration that does not end: each takes as long as the limit lets it.
+const ATTEMPTS_IF_ENDLESS: usize = 60;
+
 /// A migration that fails on rows, and why.
 pub(crate) struct MigrationRefusal<'a> {
     pub(crate) migration: &'a Migration,
@@ -33,10 +36,17 @@ impl<'a> MigrationRefusal<'a> {
         let object_of = |error: &Error| refused_object(databases, step.index, error);
         let violated = object_of(error);
         // With fewer rows another statement may be the first to fail, for the same kind of reason.
+        let is_endless = error.is_endless();
+        let mut left = ATTEMPTS_IF_ENDLESS;
         let mut fails = |mut database: Scratch| {
-            databases
-                .migrate(&mut database, step.index)
-                .is_err_and(|error| error.sqlite_code() == code && object_of(&error) == violated)
+            let is_same = |error: Error| {
+                error.is_endless() == is_endless && error.sqlite_code() == code && object_of(&error) == violated
+            };
+            if is_endless && left == 0 {
+                return false;
+            }
+            left -= usize::from(is_endless);
+            databases.migrate(&mut database, step.index).is_err_and(is_same)
         };
         let table = object.split('.').next().unwrap_or_default();
         let schema = &step.before.schema;

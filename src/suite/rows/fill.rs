@@ -12,6 +12,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Statement};
 
 use super::contents::{count, key_of_rows, primary_key_columns, row_at, select_count, self_references, unique_keys};
+use super::cycles::{RecursiveQuery, break_cycles};
 use super::full_text::{Refill, insert_texts, is_full_text};
 use super::hard_values::add_hard_values;
 use super::listed::add_listed;
@@ -35,6 +36,8 @@ pub(crate) struct RowPlan {
     pub(crate) json: Vec<JsonColumn>,
     /// Full-text tables that the history fills from other tables.
     pub(crate) refilled: Vec<Refill>,
+    /// What the history's recursive queries compare.
+    pub(crate) recursive: Vec<RecursiveQuery>,
     /// The tables of the migrations' runner, which get no rows.
     pub(crate) ledgers: Vec<Name>,
     /// True if code migrates, which shows nothing of what it does to a value.
@@ -57,6 +60,7 @@ impl Default for RowPlan {
             given: Vec::new(),
             json: Vec::new(),
             refilled: Vec::new(),
+            recursive: Vec::new(),
             ledgers: Vec::new(),
             hard_values: false,
         }
@@ -107,6 +111,7 @@ impl RowPlan {
             add_listed(self, connection, schema, table);
             add_self_reference(connection, table);
         }
+        self.break_cycles(connection, schema);
         let full_text = schema.tables.iter().filter(|table| is_full_text(table));
         // Triggers have filled the others.
         for table in full_text.filter(|table| is_empty(table) && count(connection, table) == Some(0)) {
@@ -120,7 +125,14 @@ impl RowPlan {
 
     /// Inserts ordinary rows into every table of an empty database.
     pub(crate) fn fill_plainly(&self, connection: &Connection, schema: &Schema) -> Result<()> {
-        self.plain(schema).every_table(self.rows).insert_into(connection, schema).map(drop)
+        self.plain(schema).every_table(self.rows).insert_into(connection, schema)?;
+        self.break_cycles(connection, schema);
+        Ok(())
+    }
+
+    /// Changes rows that refer to one another in a circle.
+    pub(crate) fn break_cycles(&self, connection: &Connection, schema: &Schema) {
+        break_cycles(connection, schema, &self.recursive, |table, column| self.is_set(table, column));
     }
 
     fn plain(&self, schema: &Schema) -> Fill {

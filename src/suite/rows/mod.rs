@@ -4,6 +4,7 @@
 //! the UNIQUE of a table that is made of them.
 
 mod contents;
+mod cycles;
 mod fill;
 mod full_text;
 mod hard_values;
@@ -14,6 +15,7 @@ pub(crate) use contents::{
     Contents, Row, TableRows, count, key_of_rows, listed_values, literal, printable, row_at, self_references,
     unique_keys,
 };
+pub(crate) use cycles::RecursiveQuery;
 pub(crate) use fill::{GivenValue, JsonColumn, RowPlan, add_self_reference};
 pub(crate) use full_text::{Refill, index_triggers, insert_texts, is_full_text};
 pub(crate) use removal::{Dangling, RowRange, dangling, delete_orphans, take_away};

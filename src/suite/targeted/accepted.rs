@@ -116,6 +116,7 @@ impl Maker<'_> {
             self.add_listed(&trial, table, (at, seed));
             add_self_reference(&trial, table);
         }
+        self.databases.plan.break_cycles(&trial, schema);
         let mut migrated = trial.copy()?;
         let is_accepted = self.steps.clone().all(|step| self.databases.migrate(&mut migrated, step).is_ok());
         if is_accepted {

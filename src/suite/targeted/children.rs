@@ -42,6 +42,7 @@ pub(crate) fn children_of_the_gone(
     for pair in pairs.iter().filter(|pair| databases.plan.is_filled(pair.child)) {
         is_changed |= refer_to_the_gone(&database, &migrated, pair, &renames) == Some(true);
     }
+    databases.plan.break_cycles(&database, schema);
     Ok(is_changed.then_some(database))
 }
 

@@ -92,6 +92,7 @@ fn rows_for(
     }
     let is_made = maker.made > 0;
     drop(maker);
+    databases.plan.break_cycles(&database, before);
     Ok(TargetedRows { database: is_made.then_some(database), unmet })
 }
 

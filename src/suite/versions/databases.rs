@@ -17,7 +17,7 @@ use crate::migrations::{Ledger, Migration, Migrations};
 use crate::order::SortedSet;
 use crate::schema::Schema;
 use crate::sql::{Name, tokens};
-use crate::suite::rows::{Contents, Dangling, JsonColumn, Refill, RowPlan, dangling, take_away};
+use crate::suite::rows::{Contents, Dangling, JsonColumn, RecursiveQuery, Refill, RowPlan, dangling, take_away};
 use crate::suite::statements::{Effect, StatementEffect, statement_effects};
 use crate::trace::Query;
 
@@ -30,6 +30,8 @@ pub(crate) struct VersionedDatabases {
     empty: Mutex<Vec<VersionState>>,
     effects: Vec<OnceCell<Vec<StatementEffect>>>,
     known: KnownStates,
+    /// The error of a migration that does not end on an empty database: each attempt takes its time.
+    endless: OnceCell<Error>,
     evaluator: OnceCell<Mutex<Scratch>>,
     recorded: OnceCell<Recorded>,
     /// The settings of a new connection that a migration may change and set back.
@@ -61,8 +63,9 @@ impl VersionedDatabases {
         let statements = || history.iter().flat_map(Migration::statements);
         let json = statements().flat_map(|statement| JsonColumn::read(statement.text)).collect();
         let refilled = Refill::all(&statements().map(|statement| statement.text).collect::<Vec<_>>());
+        let recursive = statements().filter_map(|statement| RecursiveQuery::read(statement.text)).collect();
         let (ledgers, hard_values) = (history.ledger_tables(), history.code().is_some());
-        let plan = RowPlan { json, refilled, ledgers, hard_values, ..plan };
+        let plan = RowPlan { json, refilled, recursive, ledgers, hard_values, ..plan };
         let effects = history.iter().map(|_| OnceCell::new()).collect();
         VersionedDatabases {
             history,
@@ -72,6 +75,7 @@ impl VersionedDatabases {
             empty: Mutex::default(),
             effects,
             known: KnownStates::default(),
+            endless: OnceCell::new(),
             evaluator: OnceCell::new(),
             recorded: OnceCell::new(),
             settings: OnceCell::new(),
@@ -297,6 +301,11 @@ impl VersionedDatabases {
         states.len().saturating_sub(1)
     }
 
+    /// Returns true if a migration does not end on an empty database.
+    pub(crate) fn is_endless(&self) -> bool {
+        self.applicable() < self.len() && self.endless.get().is_some()
+    }
+
     /// Returns how many migrations a database has, by its schema, or nothing if it has the schema of no version.
     pub(crate) fn applied_to(&self, schema: &Schema) -> Result<Option<usize>> {
         for count in (0..=self.applicable()).rev() {
@@ -343,7 +352,12 @@ impl VersionedDatabases {
         while states.len() <= count {
             let step = states.len() - 1;
             let mut database = ready.take().map_or_else(|| self.open(&states[step].image), Ok)?;
-            self.migrate(&mut database, step)?;
+            if let Some(error) = self.endless.get() {
+                return Err(error.again());
+            }
+            if let Err(error) = self.migrate(&mut database, step) {
+                return Err(if error.is_endless() { self.endless.get_or_init(|| error).again() } else { error });
+            }
             states.push(self.state(&database)?);
             ready = self.keeps_connection(step, &database)?.then_some(database);
         }

@@ -11,6 +11,8 @@ use crate::suite::rows::{Dangling, RowRange, count, dangling, take_away};
 
 /// The most attempts to put rows back, in one step.
 const ATTEMPTS: usize = 80;
+/// The most such attempts with a migration that does not end.
+const ATTEMPTS_IF_ENDLESS: usize = 12;
 /// The most reasons to refuse rows that are looked for in one step.
 const REASONS: usize = 8;
 /// Of a table of which so many rows are refused one by one, and none is taken, the others are tried together: the rows that a
@@ -74,11 +76,16 @@ impl<'a> Salvage<'a> {
         Ok(trials)
     }
 
-    fn over(&self, before: Image, ready: Option<Scratch>) -> Result<Trial> {
+    fn over(&mut self, before: Image, ready: Option<Scratch>) -> Result<Trial> {
         let mut database = ready.map_or_else(|| self.databases.open(&before), Ok)?;
         let after = match self.databases.migrate(&mut database, self.index) {
             Ok(commits) => Ok(Applied { database, commits }),
-            Err(error) => Err(Stop::of(&error, &self.statements)),
+            Err(error) => {
+                // Each attempt takes as long as the limit lets it.
+                let most = if error.is_endless() { ATTEMPTS_IF_ENDLESS } else { ATTEMPTS };
+                self.attempts = self.attempts.min(most);
+                Err(Stop::of(&error, &self.statements))
+            }
         };
         Ok(Trial { before, after })
     }
@@ -131,7 +138,7 @@ impl<'a> Salvage<'a> {
     }
 
     /// Runs the migration without these rows and those that refer to them. None if they cannot be taken away.
-    fn without(&self, refused: &Refused<'_>, rows: &[RowRange]) -> Result<Option<Trial>> {
+    fn without(&mut self, refused: &Refused<'_>, rows: &[RowRange]) -> Result<Option<Trial>> {
         let database = self.databases.open(refused.image)?;
         if !take_away(&database, &self.before.schema, rows, &refused.dangling) {
             return Ok(None);

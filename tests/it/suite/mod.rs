@@ -19,6 +19,7 @@ mod released_statements;
 mod runners;
 mod salvage;
 mod targeted;
+mod trees;
 
 use std::path::Path;
 
