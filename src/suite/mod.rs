@@ -58,7 +58,7 @@
 //! # The rows
 //!
 //! At each version, every new or changed table gets rows from the schema: with and without NULLs, edge cases, the same value
-//! twice, and whatever [`Suite::rows`] says, one with each of the values that a CHECK lists, up to 32. They are upgraded
+//! twice, and whatever [`Suite::rows`] says, one with each of the values that a CHECK lists, up to 32, and with each DEFAULT that is a constant. They are upgraded
 //! along with the rows of all versions before. Rows that a migration refuses are reported and taken away; the others go on.
 //! Where code migrates, a column of words or e-mails has one text with spaces around it, capitals, marks of other alphabets
 //! and 300 characters, and one of numbers a negative one with many digits: no statement says what the code does to them.

@@ -13,9 +13,10 @@ use rusqlite::{Connection, Statement};
 
 use super::contents::{count, key_of_rows, primary_key_columns, row_at, select_count, self_references, unique_keys};
 use super::cycles::{RecursiveQuery, break_cycles};
+use super::declared_values::add_declared_values;
 use super::full_text::{Refill, insert_texts, is_full_text};
 use super::hard_values::add_hard_values;
-use super::listed::add_listed;
+
 use crate::data::Fill;
 use crate::error::{Error, Result};
 use crate::order::SortedSet;
@@ -108,7 +109,7 @@ impl RowPlan {
             if self.hard_values {
                 add_hard_values(connection, schema, table, |column| self.is_given(table, column));
             }
-            add_listed(self, connection, schema, table);
+            add_declared_values(self, connection, schema, table);
             add_self_reference(connection, table);
         }
         self.break_cycles(connection, schema);
@@ -144,7 +145,7 @@ impl RowPlan {
         self.is_set(table, column) || self.json.iter().any(|json| json.column_in(table) == Some(column))
     }
 
-    fn is_set(&self, table: &Table, column: &str) -> bool {
+    pub(super) fn is_set(&self, table: &Table, column: &str) -> bool {
         self.given.iter().any(|given| given.table == table.name && given.column == column)
     }
 

@@ -5,10 +5,10 @@
 
 mod contents;
 mod cycles;
+mod declared_values;
 mod fill;
 mod full_text;
 mod hard_values;
-mod listed;
 mod removal;
 
 pub(crate) use contents::{

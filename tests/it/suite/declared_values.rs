@@ -158,3 +158,78 @@ fn a_migration_that_knows_all_words_passes() {
         ),
     ]);
 }
+
+/// Notes with a DEFAULT, and a migration.
+macro_rules! notes {
+    ($column:literal, $change:literal) => {
+        [concat!("CREATE TABLE notes(id INTEGER PRIMARY KEY, title TEXT NOT NULL, ", $column, ");"), $change]
+    };
+}
+
+#[test]
+fn a_default_that_a_migration_does_not_take_is_found() {
+    each_is_found(&[
+        (
+            notes!(
+                "tags TEXT NOT NULL DEFAULT ''",
+                "CREATE TABLE tags AS SELECT notes.id, json_each.value FROM notes, json_each(notes.tags);"
+            ),
+            "malformed JSON",
+        ),
+        (
+            notes!(
+                "pages INTEGER NOT NULL DEFAULT (0)",
+                "CREATE TABLE shares(id INTEGER PRIMARY KEY, share REAL NOT NULL);
+                 INSERT INTO shares SELECT id, 100 / pages FROM notes;"
+            ),
+            REFUSED,
+        ),
+        (
+            notes!(
+                "summary TEXT NOT NULL DEFAULT \"\" CHECK (length(summary) < 9 OR length(title) > 3)",
+                "CREATE TABLE new(id INTEGER PRIMARY KEY, title TEXT NOT NULL, summary TEXT NOT NULL);
+                 INSERT INTO new SELECT id, title, nullif(summary, '') FROM notes;
+                 DROP TABLE notes;
+                 ALTER TABLE new RENAME TO notes;"
+            ),
+            REFUSED,
+        ),
+        (
+            notes!(
+                "rank INTEGER NOT NULL UNIQUE DEFAULT -1, parts INTEGER NOT NULL DEFAULT 1 CHECK (parts IN (1, 2, 3, 4, 5, 6, 7, 8))",
+                "CREATE TABLE ranks(rank INTEGER NOT NULL CHECK (rank <> -1)); INSERT INTO ranks SELECT rank FROM notes;"
+            ),
+            REFUSED,
+        ),
+    ]);
+}
+
+#[test]
+fn a_migration_that_takes_defaults_passes() {
+    nothing_is_found(&[
+        notes!(
+            "tags TEXT NOT NULL DEFAULT '[]'",
+            "CREATE TABLE tags AS SELECT notes.id, json_each.value FROM notes, json_each(notes.tags);"
+        ),
+        notes!(
+            "tags TEXT NOT NULL DEFAULT ''",
+            "CREATE TABLE tags AS SELECT notes.id, json_each.value
+             FROM notes, json_each(notes.tags) WHERE tags <> '';"
+        ),
+        notes!(
+            "pages INTEGER NOT NULL DEFAULT 0",
+            "CREATE TABLE shares(id INTEGER PRIMARY KEY, share REAL);
+             INSERT INTO shares SELECT id, 100 / pages FROM notes;"
+        ),
+        // The DEFAULT is refused by the CHECK of its own column, or is no constant.
+        notes!(
+            "pages INTEGER NOT NULL DEFAULT 0 CHECK (pages > 0)",
+            "CREATE TABLE shares(id INTEGER PRIMARY KEY, share REAL NOT NULL);
+             INSERT INTO shares SELECT id, 100 / pages FROM notes;"
+        ),
+        notes!(
+            "at TEXT DEFAULT CURRENT_TIMESTAMP, day TEXT NOT NULL DEFAULT (date('now')), old TEXT DEFAULT NULL",
+            "CREATE INDEX notes_at ON notes(at, day);"
+        ),
+    ]);
+}
