@@ -58,18 +58,19 @@
 //! # The rows
 //!
 //! At each version, every new or changed table gets rows from the schema: with and without NULLs, edge cases, the same value
-//! twice, and whatever [`Suite::rows`] says, one with each of the values that a CHECK lists, up to 32, and with each DEFAULT that is a constant. They are upgraded
+//! twice, and whatever [`Suite::rows`] says, one with each of the values that a CHECK lists, up to 32, and with each DEFAULT
+//! that is a constant; and where a unique index has a condition, two rows outside of it that are alike. They are upgraded
 //! along with the rows of all versions before. Rows that a migration refuses are reported and taken away; the others go on.
 //! Where code migrates, a column of words or e-mails has one text with spaces around it, capitals, marks of other alphabets
 //! and 300 characters, and one of numbers a negative one with many digits: no statement says what the code does to them.
 //!
 //! The statements of a migration get rows of their own, on a copy: for `DELETE .. WHERE kind = 'old'` a row whose `kind` is
 //! `old`, one of another kind and one without; for a join or subquery rows without a partner, with one and with two; for
-//! `GROUP BY`, `DISTINCT`, `OR IGNORE` and unique indexes rows that are alike; for `trim(x)`, `round(x, 2)` or `date(x)` a value
-//! that the function changes, and two that it makes equal; for `LIMIT 100` 101 rows, up to a limit of 10,000, and for
-//! `HAVING count(*) > 3` or `row_number()` more rows than that, up to 100; for `HAVING sum(x) = 0` a group of one such row; for
-//! `max(x)` and `a.x < b.x - 10` a row far from the others; for a recursive query a chain of rows that it follows. What an
-//! expression compares with the current time, and what only the app's own functions know, may still be missed:
+//! `GROUP BY`, `DISTINCT`, `OR IGNORE` and unique indexes rows that are alike; for `trim(x)`, `round(x, 2)` or `date(x)` a
+//! value that the function changes, and two that it makes equal; for `LIMIT 100` 101 rows, up to a limit of 10,000, and for
+//! `HAVING count(*) > 3` or `row_number()` more rows than that, up to 100; for `HAVING sum(x) = 0` a group of one such row;
+//! for `max(x)` and `a.x < b.x - 10` a row far from the others; for a recursive query a chain of rows that it follows. What
+//! an expression compares with the current time, and what only the app's own functions know, may still be missed:
 //! [`Suite::set`] and [`Suite::release_databases`] bring such rows.
 
 // The way through this folder, each part importing only from those before it:

@@ -103,6 +103,13 @@ pub(crate) fn unique_keys(table: &Table) -> impl Iterator<Item = &Vec<IndexedCol
     table.unique.iter().chain(&table.primary_key).map(|key| &key.terms).chain(of_indexes)
 }
 
+/// Returns the terms of each key by which all rows differ: those of partial indexes are no such keys.
+pub(crate) fn full_unique_keys(table: &Table) -> impl Iterator<Item = &Vec<IndexedColumn>> {
+    let of_indexes = table.indexes.iter().filter(|index| index.unique && index.partial.is_none());
+    let of_indexes = of_indexes.map(|index| &index.terms);
+    table.unique.iter().chain(&table.primary_key).map(|key| &key.terms).chain(of_indexes)
+}
+
 /// Returns the values that a CHECK lists for a column, as SQL: `kind IN ('a', 'b')`, `n BETWEEN 0 AND 3`.
 pub(crate) fn listed_values(table: &Table, column: &Name) -> Option<Vec<String>> {
     table.checks.iter().find_map(|check| {

@@ -16,6 +16,7 @@ use super::cycles::{RecursiveQuery, break_cycles};
 use super::declared_values::add_declared_values;
 use super::full_text::{Refill, insert_texts, is_full_text};
 use super::hard_values::add_hard_values;
+use super::partial_keys::repeat_outside;
 
 use crate::data::Fill;
 use crate::error::{Error, Result};
@@ -110,6 +111,7 @@ impl RowPlan {
                 add_hard_values(connection, schema, table, |column| self.is_given(table, column));
             }
             add_declared_values(self, connection, schema, table);
+            repeat_outside(connection, table);
             add_self_reference(connection, table);
         }
         self.break_cycles(connection, schema);

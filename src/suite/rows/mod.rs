@@ -9,11 +9,12 @@ mod declared_values;
 mod fill;
 mod full_text;
 mod hard_values;
+mod partial_keys;
 mod removal;
 
 pub(crate) use contents::{
-    Contents, Row, TableRows, count, key_of_rows, listed_values, literal, printable, row_at, self_references,
-    unique_keys,
+    Contents, Row, TableRows, count, full_unique_keys, key_of_rows, listed_values, literal, printable, row_at,
+    self_references, unique_keys,
 };
 pub(crate) use cycles::RecursiveQuery;
 pub(crate) use fill::{GivenValue, JsonColumn, RowPlan, add_self_reference};

@@ -2,7 +2,7 @@
 
 use rusqlite::types::Value;
 
-use super::rows::{Partner, RowMaker, RowRequest, is_unique};
+use super::rows::{Partner, RowMaker, RowRequest, is_unique, outside_of_partial_keys};
 use crate::schema::Table;
 use crate::schema::references::parent_columns;
 use crate::sql::{Name, quote_identifier};
@@ -116,6 +116,9 @@ pub(super) fn duplicates(table: &Table, columns: &[Name], rows: &RowRequest, equ
     }
     let Some(values) = maker.values(table, rows, columns) else { return };
     let twins = columns.iter().zip(values).fold(rows.clone(), |rows, (column, value)| rows.with(column, value));
+    if let Some(outside) = outside_of_partial_keys(table, columns, &twins) {
+        maker.ensure(table, &outside, equal);
+    }
     maker.ensure(table, &twins, equal);
 }
 

@@ -6,9 +6,9 @@ use rusqlite::{Connection, params_from_iter};
 use super::pool::search;
 use crate::data::Fill;
 use crate::schema::references::column_names;
-use crate::schema::{Check, Schema, Table};
+use crate::schema::{Check, IndexedColumn, Schema, Table};
 use crate::sql::{Name, owned, quote_identifier};
-use crate::suite::rows::{RowPlan, insert_texts, is_full_text, unique_keys};
+use crate::suite::rows::{RowPlan, full_unique_keys, insert_texts, is_full_text};
 
 /// The most rows that are made for one migration, not counting those of a LIMIT.
 const MOST: u64 = 150;
@@ -206,8 +206,19 @@ impl<'a> RowMaker<'a> {
 
 /// Returns true if no two rows can be equal in these columns.
 pub(super) fn is_unique(table: &Table, columns: &[Name]) -> bool {
-    unique_keys(table).any(|terms| {
-        let names = column_names(terms);
-        names.len() == terms.len() && names.iter().all(|name| columns.iter().any(|column| column == name))
-    })
+    full_unique_keys(table).any(|terms| is_within(terms, columns))
+}
+
+/// Returns a request for rows outside of the partial indexes that tell rows apart by these columns.
+pub(super) fn outside_of_partial_keys(table: &Table, columns: &[Name], rows: &RowRequest) -> Option<RowRequest> {
+    let indexes = table.indexes.iter().filter(|index| index.unique && is_within(&index.terms, columns));
+    let conditions = indexes.filter_map(|index| index.partial.as_ref());
+    let outside = conditions.map(|condition| format!("({condition}) IS NOT TRUE"));
+    outside.fold(None, |found, condition| Some(found.unwrap_or_else(|| rows.clone()).and(condition)))
+}
+
+/// Returns true if a key has no terms but some of these columns.
+fn is_within(terms: &[IndexedColumn], columns: &[Name]) -> bool {
+    let names = column_names(terms);
+    names.len() == terms.len() && names.iter().all(|name| columns.iter().any(|column| column == name))
 }

@@ -8,7 +8,7 @@ const SEEDS: [u64; 5] = [1, 2, 7, 23, 1_000];
 const TESTS: [&str; 3] = ["every_version_upgrades_with_data", "every_row_survives", "integrity_holds"];
 
 /// A table, and a migration of it.
-type History = [&'static str; 2];
+pub(super) type History = [&'static str; 2];
 
 /// Returns the failures of a history, by seed.
 fn found([before, change]: &History) -> Vec<(u64, Vec<String>)> {
@@ -22,7 +22,7 @@ fn found([before, change]: &History) -> Vec<(u64, Vec<String>)> {
 
 /// Checks that each of these is found with each seed, with this text in the first report.
 #[track_caller]
-fn each_is_found(histories: &[(History, &str)]) {
+pub(super) fn each_is_found(histories: &[(History, &str)]) {
     let mut wrong = Vec::new();
     for (history, text) in histories {
         for (seed, reports) in found(history) {
@@ -35,7 +35,7 @@ fn each_is_found(histories: &[(History, &str)]) {
 }
 
 #[track_caller]
-fn nothing_is_found(histories: &[History]) {
+pub(super) fn nothing_is_found(histories: &[History]) {
     let mut wrong = Vec::new();
     for history in histories {
         for (seed, reports) in found(history).into_iter().filter(|(_, reports)| !reports.is_empty()) {
@@ -76,7 +76,7 @@ macro_rules! looked_up {
     };
 }
 
-const REFUSED: &str = "fails-on-data: migration 2 fails on rows that version 1 accepts";
+pub(super) const REFUSED: &str = "fails-on-data: migration 2 fails on rows that version 1 accepts";
 
 #[test]
 fn a_word_that_a_migration_leaves_out_is_found() {
@@ -230,6 +230,85 @@ fn a_migration_that_takes_defaults_passes() {
         notes!(
             "at TEXT DEFAULT CURRENT_TIMESTAMP, day TEXT NOT NULL DEFAULT (date('now')), old TEXT DEFAULT NULL",
             "CREATE INDEX notes_at ON notes(at, day);"
+        ),
+    ]);
+}
+
+/// Pages of which the deleted ones may share a slug, and a migration.
+macro_rules! pages {
+    ($column:literal, $index:literal, $change:literal) => {
+        [
+            concat!(
+                "CREATE TABLE pages(id INTEGER PRIMARY KEY, site INTEGER NOT NULL, slug TEXT NOT NULL, ",
+                $column,
+                "); CREATE UNIQUE INDEX pages_slug ON pages",
+                $index,
+                ";"
+            ),
+            $change,
+        ]
+    };
+}
+
+#[test]
+fn a_unique_index_that_loses_its_condition_is_found() {
+    let histories = [
+        pages!(
+            "deleted INTEGER NOT NULL DEFAULT 0 CHECK (deleted IN (0, 1))",
+            "(slug) WHERE deleted = 0",
+            "DROP INDEX pages_slug; CREATE UNIQUE INDEX pages_slug ON pages(slug);"
+        ),
+        pages!(
+            "deleted_at TEXT",
+            "(slug) WHERE deleted_at IS NULL",
+            "DROP INDEX pages_slug; CREATE UNIQUE INDEX pages_slug ON pages(slug);"
+        ),
+        pages!(
+            "deleted_at TEXT",
+            "(site, slug) WHERE deleted_at IS NULL",
+            "DROP INDEX pages_slug; CREATE UNIQUE INDEX pages_slug ON pages(site, slug);"
+        ),
+        pages!(
+            "deleted INTEGER NOT NULL DEFAULT 0",
+            "(lower(slug)) WHERE deleted = 0",
+            "DROP INDEX pages_slug; CREATE UNIQUE INDEX pages_slug ON pages(lower(slug));"
+        ),
+        pages!(
+            "deleted INTEGER NOT NULL DEFAULT 0",
+            "(slug) WHERE deleted = 0",
+            "CREATE TABLE new(id INTEGER PRIMARY KEY, site INTEGER NOT NULL, slug TEXT NOT NULL UNIQUE, deleted INTEGER NOT NULL);
+             INSERT INTO new SELECT * FROM pages; DROP TABLE pages; ALTER TABLE new RENAME TO pages;"
+        ),
+    ];
+    each_is_found(&histories.map(|history| (history, REFUSED)));
+    let ignored = pages!(
+        "deleted INTEGER NOT NULL DEFAULT 0",
+        "(slug) WHERE deleted = 0",
+        "CREATE TABLE new(id INTEGER PRIMARY KEY, site INTEGER NOT NULL, slug TEXT NOT NULL UNIQUE, deleted INTEGER NOT NULL);
+         INSERT OR IGNORE INTO new SELECT * FROM pages; DROP TABLE pages; ALTER TABLE new RENAME TO pages;"
+    );
+    each_is_found(&[(ignored, "undeclared-loss")]);
+}
+
+#[test]
+fn a_unique_index_that_keeps_its_condition_passes() {
+    nothing_is_found(&[
+        pages!(
+            "deleted_at TEXT",
+            "(slug) WHERE deleted_at IS NULL",
+            "DROP INDEX pages_slug; CREATE UNIQUE INDEX pages_live ON pages(slug) WHERE deleted_at IS NULL;"
+        ),
+        pages!(
+            "deleted INTEGER NOT NULL DEFAULT 0 CHECK (deleted IN (0, 1))",
+            "(site, slug) WHERE deleted = 0",
+            "CREATE TABLE new(id INTEGER PRIMARY KEY, site INTEGER NOT NULL, slug TEXT NOT NULL, deleted INTEGER NOT NULL);
+             INSERT INTO new SELECT * FROM pages; DROP TABLE pages; ALTER TABLE new RENAME TO pages;
+             CREATE UNIQUE INDEX pages_slug ON pages(site, slug) WHERE deleted = 0;"
+        ),
+        pages!(
+            "deleted_at TEXT",
+            "(lower(slug)) WHERE deleted_at IS NULL",
+            "DROP INDEX pages_slug; CREATE UNIQUE INDEX pages_slug ON pages(lower(slug), id);"
         ),
     ]);
 }
