@@ -66,7 +66,8 @@
 //!
 //! The statements of a migration get rows of their own, on a copy: for `DELETE .. WHERE kind = 'old'` a row whose `kind` is
 //! `old`, one of another kind and one without; for a join or subquery rows without a partner, with one and with two; for
-//! `GROUP BY`, `DISTINCT`, `OR IGNORE` and unique indexes rows that are alike; for `trim(x)`, `round(x, 2)` or `date(x)` a
+//! `GROUP BY`, `DISTINCT`, `OR IGNORE` and unique indexes rows that are alike; for a text that is inserted or set as a key a
+//! row that has it, unless earlier migrations have put rows into the table; for `trim(x)`, `round(x, 2)` or `date(x)` a
 //! value that the function changes, and two that it makes equal; for `LIMIT 100` 101 rows, up to a limit of 10,000, and for
 //! `HAVING count(*) > 3` or `row_number()` more rows than that, up to 100; for `HAVING sum(x) = 0` a group of one such row;
 //! for `max(x)` and `a.x < b.x - 10` a row far from the others; for a recursive query a chain of rows that it follows. What

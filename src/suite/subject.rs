@@ -200,14 +200,14 @@ impl FurtherSteps {
             UpgradeStep::on(databases, step.index, (&before, Some(database)), &since).map(|(steps, _)| steps)
         };
         let Some(source) = step.source() else { return Ok(further) };
-        let rows = targeted_rows(databases, step, source.1)?;
+        let rows = targeted_rows(databases, step, source)?;
         further.unmet = rows.unmet.into_iter().map(|it| UnmetStatement::of(databases, step, it)).collect();
         let mut targeted = rows.database.map_or_else(|| Ok(Vec::new()), with_rows)?;
         targeted.extend(with_children(databases, &targeted, step, with_rows)?);
         if is_refused(generated, at)
             && let Some(accepted) = accepted_rows_of_their_own(databases, step, source)?
         {
-            let rows = targeted_rows(databases, step, &accepted.state)?;
+            let rows = targeted_rows(databases, step, (source.0, &accepted.state))?;
             let mut steps = rows.database.map_or_else(|| Ok(Vec::new()), with_rows)?;
             let plain = with_rows(accepted.database)?;
             if let Some(last) = plain.last() {

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::contents::primary_key_columns;
-use super::fill::RowPlan;
+use super::plan::RowPlan;
 use crate::data::{Fill, listed_choices};
 use crate::schema::{Check, Column, Schema, Table};
 use crate::sql::{Name, TokenKind, owned, quote_identifier, quote_text, tokens, unquoted};

@@ -10,13 +10,15 @@ mod fill;
 mod full_text;
 mod hard_values;
 mod partial_keys;
+mod plan;
 mod removal;
 
 pub(crate) use contents::{
-    Contents, Row, TableRows, count, full_unique_keys, key_of_rows, listed_values, literal, printable, row_at,
-    self_references, unique_keys,
+    Contents, Row, TableRows, count, full_unique_keys, key_of_rows, listed_values, literal, primary_key_columns,
+    printable, row_at, self_references, unique_keys,
 };
 pub(crate) use cycles::RecursiveQuery;
-pub(crate) use fill::{GivenValue, JsonColumn, RowPlan, add_self_reference};
+pub(crate) use fill::add_self_reference;
 pub(crate) use full_text::{Refill, index_triggers, insert_texts, is_full_text};
+pub(crate) use plan::{GivenValue, JsonColumn, RowPlan};
 pub(crate) use removal::{Dangling, RowRange, dangling, delete_orphans, take_away};

@@ -6,6 +6,7 @@
 //!           -> resolve: columns as they are named before the migration
 //!           -> demands: conditions true, false and NULL; values that a function changes
 //!           -> links: partners of a join, none, one and two
+//!           -> fixed_keys: rows that have the keys which it writes
 //!           -> rows: data::Fill, with the conditions as CHECKs
 //! ```
 //!
@@ -16,6 +17,7 @@ mod accepted;
 mod children;
 mod conditions;
 mod demands;
+mod fixed_keys;
 mod links;
 mod narrowed;
 mod pool;

@@ -19,6 +19,7 @@ pub(super) struct RowMaker<'a> {
     /// The schema before the migration. The conditions of a row are added as CHECKs while it is made.
     schema: Schema,
     plan: &'a RowPlan,
+    is_filled_by_migrations: &'a dyn Fn(&Name) -> bool,
     attempts: u64,
     pub(super) made: u64,
     /// Conditions that no row was found for.
@@ -87,9 +88,27 @@ impl Partner {
 }
 
 impl<'a> RowMaker<'a> {
-    pub(super) fn new(connection: &'a Connection, schema: &Schema, plan: &'a RowPlan) -> RowMaker<'a> {
-        let schema = schema.clone();
-        RowMaker { connection, schema, plan, attempts: 0, made: 0, unmet: Vec::new(), copied: Vec::new() }
+    pub(super) fn new(
+        connection: &'a Connection,
+        schema: &Schema,
+        plan: &'a RowPlan,
+        is_filled_by_migrations: &'a dyn Fn(&Name) -> bool,
+    ) -> RowMaker<'a> {
+        RowMaker {
+            connection,
+            schema: schema.clone(),
+            plan,
+            is_filled_by_migrations,
+            attempts: 0,
+            made: 0,
+            unmet: Vec::new(),
+            copied: Vec::new(),
+        }
+    }
+
+    /// Returns true if migrations before this one have put rows into the table.
+    pub(super) fn is_filled_by_migrations(&self, table: &Table) -> bool {
+        (self.is_filled_by_migrations)(&table.name)
     }
 
     /// Makes rows until there are `rows` of them. Returns true if there are.

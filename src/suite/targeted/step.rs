@@ -23,11 +23,11 @@ pub(crate) struct TargetedRows {
     pub(crate) unmet: Vec<(usize, String)>,
 }
 
-/// Makes rows for the statements of a migration in a database from before it.
+/// Makes rows for the statements of a migration in a database from before it, with the number of migrations that it has.
 pub(crate) fn targeted_rows(
     databases: &VersionedDatabases,
     step: &UpgradeStep,
-    source: &VersionState,
+    source: (usize, &VersionState),
 ) -> Result<TargetedRows> {
     let statements = databases.migration(step.index).statements();
     let after = match &step.after {
@@ -45,7 +45,7 @@ pub(crate) fn rows_for_down(databases: &VersionedDatabases, step: &UpgradeStep) 
     if !effects.iter().any(|effect| effect.statement >= first && is_change(&effect.effect)) {
         return Ok(None);
     }
-    let rows = rows_for(databases, (&statements, &effects, first), &step.before, &step.before.schema)?;
+    let rows = rows_for(databases, (&statements, &effects, first), (step.index, &step.before), &step.before.schema)?;
     Ok(rows.database)
 }
 
@@ -57,7 +57,7 @@ fn is_change(effect: &Effect) -> bool {
 fn rows_for(
     databases: &VersionedDatabases,
     (statements, effects, first): (&[Statement<'_>], &[StatementEffect], usize),
-    source: &VersionState,
+    (count, source): (usize, &VersionState),
     after: &Schema,
 ) -> Result<TargetedRows> {
     let is_unique = |text: &str| tokens(text).get(1).is_some_and(|token| token.is("unique"));
@@ -66,7 +66,8 @@ fn rows_for(
     }
     let before: &Schema = &source.schema;
     let database = databases.open(&source.image)?;
-    let mut maker = RowMaker::new(&database, before, &databases.plan);
+    let is_filled = |table: &Name| is_filled_by_migrations(databases, count, table);
+    let mut maker = RowMaker::new(&database, before, &databases.plan, &is_filled);
     let mut known = KnownTables::of(before, after, &databases.plan);
     let mut unmet = Vec::new();
     let mut views: Vec<View<'_>> = before.views.iter().filter_map(|view| view_of(&tokens(&view.sql))).collect();
@@ -96,9 +97,16 @@ fn rows_for(
     Ok(TargetedRows { database: is_made.then_some(database), unmet })
 }
 
+/// Returns true if the first migrations, this many of them, put rows into a table.
+fn is_filled_by_migrations(databases: &VersionedDatabases, count: usize, table: &Name) -> bool {
+    let rows = databases.empty_state(count).and_then(|state| databases.rows(&state));
+    rows.is_ok_and(|rows| rows.table(table).is_some_and(|table| !table.rows.is_empty()))
+}
+
 fn make(reading: &Reading<'_, '_, '_>, maker: &mut RowMaker<'_>) {
     reading.make(maker);
     reading.make_for_sizes(maker);
+    reading.make_for_fixed_keys(maker);
 }
 
 /// Makes rows for the triggers that a change fires. `scopes` are the queries of the statement that makes it.

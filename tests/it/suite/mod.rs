@@ -5,6 +5,7 @@ mod behind_refusals;
 mod code;
 mod cost;
 mod declared_values;
+mod fixed_keys;
 mod folders;
 mod frozen;
 mod histories;
