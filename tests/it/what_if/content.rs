@@ -257,7 +257,7 @@ pub(super) fn attachments() -> App {
          CREATE TABLE files.files(mail INT NOT NULL, name TEXT NOT NULL); INSERT INTO files.files VALUES (2, 'b.png');
          DETACH files;",
     );
-    app.bug("writes two files in one transaction with a WAL", Crash("half-applied"), |db, _| {
+    app.bug("writes two files in one transaction with a WAL", Crash("in one file and not in another"), |db, _| {
         db.execute_batch("ATTACH 'files.db' AS files")?;
         let tx = db.transaction_with_behavior(Immediate)?;
         tx.execute("INSERT INTO files.files VALUES (1, 'a.png')", [])?;
