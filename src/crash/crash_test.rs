@@ -36,13 +36,13 @@ pub fn test<'a, T, E: Display>(
 /// [`Template::block_on`]: crate::Template::block_on
 pub fn test_with<'a, K, R: Finish<K> + 'a>(
     db: &'a TestDb,
-    mut action: impl FnMut(DbCopy) -> R + Send + 'a,
+    action: impl FnMut(DbCopy) -> R + Send + 'a,
 ) -> CrashTest<'a> {
     let run = RunOfThread::default();
-    let of_app = run.clone();
+    let (of_app, mut code) = (run.clone(), action);
     let on_its_thread = move |copy| {
         of_app.set_here();
-        action(copy)
+        code(copy)
     };
     let mut action = explore::action_on_copies(db, Cancellation::new(R::IS_FUTURE), on_its_thread);
     let action = move |connection: &mut Connection| {
