@@ -9,12 +9,12 @@ use super::oddity::{Oddity, OddityKind};
 
 /// Returns the migrations that begin a transaction within that of sqlx.
 pub(super) fn own_transactions(folder: Option<&Path>, format: Format, migrations: &[Migration]) -> Vec<Oddity> {
-    let begins =
-        |migration: &&Migration| migration.up.transaction && manages_its_transaction(format, &migration.statements());
-    let found: Vec<&Migration> = migrations.iter().filter(begins).collect();
-    if found.is_empty() || !folder.is_some_and(is_of_an_app_on_sqlx) {
+    // To read one manifest takes less than to split all files, and most apps stop here.
+    if !folder.is_some_and(is_of_an_app_on_sqlx) {
         return Vec::new();
     }
+    let begins =
+        |migration: &&Migration| migration.up.transaction && manages_its_transaction(format, &migration.statements());
     let oddity = |migration: &Migration| Oddity {
         kind: OddityKind::OwnTransaction,
         file: migration.name().to_owned(),
@@ -26,7 +26,7 @@ pub(super) fn own_transactions(folder: Option<&Path>, format: Format, migrations
              if another runner applies the files, say so: .skip(\"history_is_linear\", \"why\")",
         ),
     };
-    found.into_iter().map(oddity).collect()
+    migrations.iter().filter(begins).map(oddity).collect()
 }
 
 /// Returns true if the manifest next to the folder, or above it, names sqlx as a dependency.
