@@ -48,4 +48,4 @@ pub(crate) use migration::RecordedStep;
 pub use migration::{Format, Migration};
 pub use oddity::{Oddity, OddityKind};
 pub(crate) use runner::Runner;
-pub(crate) use step_limit::MOST_STEPS;
+pub(crate) use step_limit::most_steps;

@@ -15,7 +15,7 @@ const INTERVAL: u64 = 1_000;
 
 /// The most steps of a migration on a database of a few pages. Of 22 apps, no migration takes more than 18,000 on the rows of the
 /// suite; 300,000 rows of a counter take as many.
-pub(crate) const MOST_STEPS: u64 = 10_000_000;
+const MOST_STEPS: u64 = 10_000_000;
 
 /// The part of them that is left to a migration that did not end before, on other rows.
 const PART: u64 = 10;
@@ -40,7 +40,8 @@ impl StepLimit {
         migrate: impl FnOnce(&mut Connection) -> Result<T>,
     ) -> Result<T> {
         let part = if self.endless().contains(&version) { PART } else { 1 };
-        let most = most_steps(connection) / part;
+        let whole = most_steps(connection);
+        let most = whole / part;
         let intervals = Arc::new(AtomicU64::new(0));
         let seen = Arc::clone(&intervals);
         let is_over = move |intervals: u64| intervals * INTERVAL > most;
@@ -57,8 +58,10 @@ impl StepLimit {
         // Code of the app may have gone on after the error.
         let error = done.err().unwrap_or_else(|| Error::new(ErrorKind::Migration, String::new()));
         let headline = what(&error);
-        let millions = MOST_STEPS / 1_000_000;
-        Err(error.endless(headline).note(format!("on so few rows it may take {millions} million steps of SQLite's")))
+        let millions = whole / 1_000_000;
+        Err(error
+            .endless(headline)
+            .note(format!("on a database of this size it may take {millions} million steps of SQLite's")))
     }
 
     fn endless(&self) -> MutexGuard<'_, Vec<i64>> {
@@ -66,7 +69,8 @@ impl StepLimit {
     }
 }
 
-fn most_steps(connection: &Connection) -> u64 {
+/// Returns the most steps of a migration on a database of this size.
+pub(crate) fn most_steps(connection: &Connection) -> u64 {
     let _own = crate::own::statements();
     let pages = connection.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0)).unwrap_or(0);
     let times = pages.unsigned_abs().div_ceil(PAGES).max(1);

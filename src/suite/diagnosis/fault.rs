@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use rusqlite::hooks::{AuthContext, Authorization};
 
 use crate::error::{Error, Result};
-use crate::migrations::{MOST_STEPS, Migrations};
+use crate::migrations::{Migrations, most_steps};
 use crate::trace::{Listener, Start, Started, TracedDatabase};
 
 /// The way in which an upgrade is made to fail.
@@ -93,7 +93,7 @@ impl FaultyUpgrade<'_> {
     ) -> (Result<()>, FaultPoints) {
         let point = |kind: FaultKind| fault.filter(|fault| fault.kind == kind).map(|fault| fault.at);
         let (steps, statements) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Vec::new())));
-        let ran = Arc::new(AtomicBool::new(true));
+        let (ran, most) = (Arc::new(AtomicBool::new(true)), most_steps(connection));
         let (seen, has_run, interrupt) = (Arc::clone(&steps), Arc::clone(&ran), point(FaultKind::Interrupt));
         let _ = connection.progress_handler(
             1,
@@ -101,7 +101,7 @@ impl FaultyUpgrade<'_> {
                 has_run.store(true, Ordering::Relaxed);
                 let step = seen.fetch_add(1, Ordering::Relaxed) + 1;
                 // Rows that are no longer there, or not yet, may keep another migration from its end.
-                interrupt == Some(step) || step > MOST_STEPS
+                interrupt == Some(step) || step > most
             }),
         );
         let commits = Arc::new(AtomicU64::new(0));

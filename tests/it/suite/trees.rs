@@ -169,7 +169,7 @@ fn a_migration_that_does_not_end_is_shown_with_its_statement_and_rows() {
     for part in [
         ENDLESS,
         "UPDATE nodes SET depth",
-        "on so few rows it may take 10 million steps of SQLite's",
+        "on a database of this size it may take 10 million steps of SQLite's",
         "INSERT INTO nodes(",
         ".allow_refusal(2, \"nodes\", \"why\")",
     ] {
