@@ -1,4 +1,4 @@
-//! What a power cut leaves of an action that writes several databases (`ATTACH`).
+//! Tells which commits of an action that writes several databases (`ATTACH`) a power cut has left in each.
 //!
 //! Each file has its own commits: one may lose what another has kept, as far as the settings of each promise. A transaction
 //! over several files is one only if each has a rollback journal, see <https://www.sqlite.org/lang_attach.html>.
@@ -19,7 +19,7 @@ struct Database {
     name: String,
     /// A digest of its content before the action and after each commit. `None` where it does not exist.
     states: Vec<Option<u64>>,
-    /// What the image has.
+    /// The digest of its content in the image.
     found: Option<u64>,
 }
 

@@ -13,7 +13,7 @@ use crate::order::{Order as _, SortedMap};
 use crate::schema::Schema;
 use crate::sim::Blocks;
 
-/// What differs when the tasks run again, one after another, such as times that the app makes. It is not compared.
+/// Values that differ when the tasks run again, one after another, such as times that the app makes. They are not compared.
 #[derive(Debug, Default)]
 pub(super) struct Hidden {
     pub(super) mask: Mask,
@@ -23,7 +23,7 @@ pub(super) struct Hidden {
     pub(super) values: u8,
 }
 
-/// What is compared of a database at the end of a run.
+/// A database at the end of a run, as far as it is compared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FinalState {
     /// A digest of the rows.

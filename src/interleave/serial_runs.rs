@@ -29,7 +29,7 @@ pub(super) struct SerialRuns<'a> {
     pub(super) checkpoints: bool,
     /// True if the tasks promise no more than their transactions do.
     pub(super) each_transaction: bool,
-    /// What differs when the tasks run again.
+    /// The values that differ when the tasks run again.
     pub(super) hidden: Arc<Hidden>,
     new_ids: Option<NewIds>,
     serial: SortedMap<Vec<usize>, Run>,

@@ -1,4 +1,4 @@
-//! What maps and sets in sorted lists share.
+//! Functions that maps and sets in sorted lists share.
 
 use std::cmp::Ordering;
 

@@ -89,7 +89,7 @@ pub(crate) fn content_digest(connection: &Connection, mask: &Mask) -> Result<u64
     Ok(xxh64(&bytes, 0))
 }
 
-/// What a database file holds besides rows.
+/// The schema and the numbers of a database file: all that it holds besides rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BesidesRows {
     /// A digest of the schema as it is declared, without the tables of statistics.

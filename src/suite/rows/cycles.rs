@@ -154,7 +154,7 @@ struct Links<'a> {
 
 /// A row that refers to another one.
 struct LinkedRow {
-    /// What finds it in its table.
+    /// The values by which it is found in its table.
     place: Vec<Value>,
     /// Literals.
     key: String,
